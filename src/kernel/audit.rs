@@ -47,7 +47,7 @@ pub(crate) static ENTRIES: Collection<AuditEntry> =
 
 /// Adds the entry of a change to its own transaction.
 pub(crate) fn record(
-    tx: &mut records::Write<'_>,
+    tx: &mut records::Write,
     id: Ulid,
     entry: &AuditEntry,
 ) -> Result<(), records::Error> {

@@ -3,9 +3,12 @@
 //! Invariants: the clock is read in `clock` alone; every write names its caller and operation, and
 //! its audit entry and events commit with it.
 
+pub mod audit;
 pub mod caller;
 pub mod clock;
+pub mod db;
 pub mod error;
+pub mod event;
 pub mod http;
 pub mod id;
 pub mod metrics;
@@ -13,5 +16,7 @@ pub mod page;
 pub mod secret;
 pub mod stop;
 
+#[cfg(test)]
+mod event_tests;
 #[cfg(test)]
 mod tests;
