@@ -7,6 +7,8 @@ export interface ChartSeries {
   /** What the legend says. */
   name: string
   labels?: Record<string, string>
+  /** Series with the same colour key get the same colour; the key when absent. */
+  colourKey?: string
   /** One per instant of the frame; null is a gap and stays one. */
   values: (number | null)[]
   /** Drawn below the zero line (the other direction of a traffic chart); shown as positive. */

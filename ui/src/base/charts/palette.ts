@@ -41,6 +41,15 @@ export function assignSlots(
   return slots
 }
 
+/** Slots by series key, where series with the same colour key share one. */
+export function seriesSlots(
+  series: readonly { key: string; colourKey?: string }[],
+  fixed: Readonly<Record<string, number>> = {},
+): Map<string, number> {
+  const colours = assignSlots([...new Set(series.map((one) => one.colourKey ?? one.key))], fixed)
+  return new Map(series.map((one) => [one.key, colours.get(one.colourKey ?? one.key) ?? 0]))
+}
+
 /** The token of a slot, for style sheets and elements. */
 export function slotColour(slot: number): string {
   return `var(--om-series-${(slot % SERIES_COLOURS) + 1})`

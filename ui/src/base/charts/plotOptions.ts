@@ -22,6 +22,8 @@ export interface PlotLook {
   unit: Unit
   kind: ChartKind
   fromZero: boolean
+  /** True when series are drawn below zero but mean positive values. */
+  mirrored: boolean
   /** Top of the axis while values stay below it, as 1 for a share. */
   ceiling?: number
   thresholds: readonly Threshold[]
@@ -100,8 +102,7 @@ function axes(look: PlotLook): uPlot.Axis[] {
       gap: 6,
       size: (_plot, values) => axisWidth(values),
       incrs: tickSteps(look.unit),
-      // Mirrored series are drawn below zero but mean positive values.
-      values: (_plot, splits) => formatTicks(splits, look.unit),
+      values: (_plot, splits) => formatTicks(splits, look.unit, look.mirrored),
     },
   ]
 }

@@ -2,7 +2,7 @@
 import { formatTime, NO_VALUE } from '../format'
 
 /**
- * What a value means. `percent` is a ratio (0.42 shows as 42 %); `bytes` and `bytes_per_s` scale
+ * What a value means. `percent` is a ratio (0.42 shows as 42%); `bytes` and `bytes_per_s` scale
  * by 1024, `seconds` by the clock, everything else by 1000.
  */
 export type Unit =
@@ -72,7 +72,7 @@ function powerScale(size: number, base: number, names: string[], tail: string): 
   return { divisor: base ** power, suffix: `${names[power] ?? ''}${tail}` }
 }
 
-/** A value with its unit: `1.45 GiB`, `12.3 %`, `340 ms`; `-` when there is none. */
+/** A value with its unit: `1.45 GiB`, `12.3%`, `340 ms`; `-` when there is none. */
 export function formatValue(value: number | null | undefined, unit: Unit = 'none'): string {
   if (value === null || value === undefined) return NO_VALUE
   if (Number.isNaN(value)) return 'NaN'
@@ -82,15 +82,20 @@ export function formatValue(value: number | null | undefined, unit: Unit = 'none
   return join(significant(value / divisor), suffix)
 }
 
-/** Texts for the ticks of one axis: the same scale and the same number of decimals for all. */
-export function formatTicks(ticks: number[], unit: Unit = 'none'): string[] {
+/**
+ * Texts for the ticks of one axis: the same scale and the same number of decimals for all.
+ * `absolute` drops the sign, for charts that mirror one direction below zero.
+ */
+export function formatTicks(ticks: number[], unit: Unit = 'none', absolute = false): string[] {
   if (unit === 'timestamp') return ticks.map((tick) => formatTime(tick * 1000))
   const largest = Math.max(0, ...ticks.map((tick) => Math.abs(tick)))
   const { divisor, suffix } = scaleOf(unit, largest)
   const step = ticks.length > 1 ? Math.abs((ticks[1] ?? 0) - (ticks[0] ?? 0)) / divisor : 1
   const decimals = decimalsFor(step)
   return ticks.map((tick) =>
-    tick === 0 ? '0' : join((Math.abs(tick) / divisor).toFixed(decimals), suffix, tick < 0),
+    tick === 0
+      ? '0'
+      : join((Math.abs(tick) / divisor).toFixed(decimals), suffix, tick < 0 && !absolute),
   )
 }
 
@@ -152,5 +157,6 @@ function decimalsFor(step: number): number {
 
 function join(digits: string, suffix: string, negative = false): string {
   const signed = negative ? `-${digits}` : digits
-  return suffix === '' ? signed : `${signed} ${suffix}`
+  const gap = suffix === '' || suffix === '%' ? '' : ' '
+  return `${signed}${gap}${suffix}`
 }
