@@ -20,6 +20,7 @@ pub use encoded::{EncodedLabels, push_label};
 pub use labels::{Label, LabelError, LabelIter, LabelLimits, Labels, LabelsBuilder, METRIC_NAME};
 pub use matcher::{Candidates, MatchOp, Matcher, MatcherError};
 pub use metadata::{Metadata, MetricType};
+pub use pattern::anchored_regex;
 pub use reader::{ReadError, SelectLimit, Selection, SeriesReader};
 pub use sample::{STALE_NAN, Sample, Samples, is_stale, stale_nan};
 

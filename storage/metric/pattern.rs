@@ -76,6 +76,26 @@ impl Pattern {
     }
 }
 
+/// Compiles a pattern of Go's syntax, anchored at both ends as Prometheus does, with its groups:
+/// what relabelling needs beyond a matcher.
+///
+/// # Errors
+/// What the compiler says about a pattern that is wrong or too large.
+pub fn anchored_regex(source: &str) -> Result<Regex, String> {
+    if source.len() > PATTERN_BYTES_MAX {
+        return Err(format!("longer than {PATTERN_BYTES_MAX} bytes"));
+    }
+    let translated = from_go(source);
+    // Parsed by itself first, so that no stray parenthesis ends the anchored group.
+    let mut parser = ParserBuilder::new().dot_matches_new_line(true).nest_limit(NEST_MAX).build();
+    parser.parse(&translated).map_err(|error| error.to_string())?;
+    RegexBuilder::new(&format!("^(?s:{translated})$"))
+        .size_limit(PROGRAM_BYTES_MAX)
+        .nest_limit(NEST_MAX + 2)
+        .build()
+        .map_err(|error| error.to_string())
+}
+
 /// The parts of the top-level sequence without the anchors at its ends, which change nothing.
 fn unanchored(hir: &Hir) -> Vec<Hir> {
     let mut parts = match hir.kind() {

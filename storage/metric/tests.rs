@@ -146,6 +146,7 @@ fn patterns_follow_go_syntax() {
     check_pattern("a\\.b\\-c\\_d\\/", &["a.b-c_d/"], &["axb-c_d/"]);
     for wrong in ["a)|(b", "(", "*", "a\\", "[a", "(?P<n>", "\\8"] {
         assert!(Matcher::new(MatchOp::Matches, "l", wrong).is_err(), "{wrong}");
+        assert!(anchored_regex(wrong).is_err(), "{wrong}");
     }
     assert!(Matcher::new(MatchOp::Matches, "l", "((a{1000}){1000}){1000}").is_err());
     assert!(Matcher::new(MatchOp::Matches, "l", &"(".repeat(60_000)).is_err());
