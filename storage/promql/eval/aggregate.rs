@@ -1,0 +1,222 @@
+//! Aggregations over label sets.
+
+use std::collections::HashMap;
+
+use metric::{Labels, LabelsBuilder};
+
+use super::kahan::{Mean, Sum};
+use super::label::plain_float;
+use super::matching::Groups;
+use super::quantile::{is_quantile, quantile};
+use super::row::{Column, Row, Rows};
+use super::run::Scope;
+use crate::error::EvalError;
+use crate::expr::{Aggregate, AggregateOp, Grouping, Kind, Span};
+
+/// How many budget units a cell takes: it is some 40 bytes.
+const CELL_UNITS: u64 = 5;
+
+impl Scope<'_> {
+    pub(crate) fn aggregate(&self, node: &Aggregate) -> Result<Rows, EvalError> {
+        let param = match &node.param {
+            Some(param) if node.op != AggregateOp::CountValues => {
+                Some(self.rows(param)?.into_scalar())
+            }
+            _ => None,
+        };
+        let rows = self.rows(node.inner.unparen())?;
+        let param_span = node.param.as_ref().map_or(Span::default(), |p| p.unparen().span);
+        match (node.op, param) {
+            (AggregateOp::CountValues, _) => self.count_values(node, &rows),
+            (AggregateOp::Quantile, Some(q)) => self.quantile(node, &q, param_span, &rows),
+            (
+                AggregateOp::TopK
+                | AggregateOp::BottomK
+                | AggregateOp::LimitK
+                | AggregateOp::LimitRatio,
+                Some(k),
+            ) => self.rank(node, &k, param_span, rows),
+            (op, _) => self.fold(op, &node.grouping, &rows),
+        }
+    }
+
+    /// The aggregations that keep one cell per group and step.
+    fn fold(&self, op: AggregateOp, by: &Grouping, rows: &Rows) -> Result<Rows, EvalError> {
+        let steps = self.steps.count;
+        let mut groups = Groups::default();
+        let numbers = groups.of_rows(&rows.list, by);
+        let mut charge = self.run.budget.charge();
+        charge.grow(groups.len() as u64 * steps as u64 * CELL_UNITS)?;
+        let mut cells: Vec<Option<Cell>> = vec![None; groups.len() * steps];
+        for (row, group) in rows.list.iter().zip(&numbers) {
+            self.run.check()?;
+            let cells = &mut cells[group * steps..(group + 1) * steps];
+            for (step, value) in row.column.present() {
+                match &mut cells[step] {
+                    Some(cell) => cell.add(op, value),
+                    empty => *empty = Some(Cell::of(op, value)),
+                }
+            }
+        }
+        let mut out = Rows::new(&self.run.budget, steps);
+        for group in 0..groups.len() {
+            let mut column = Column::absent(steps);
+            for (step, cell) in cells[group * steps..(group + 1) * steps].iter().enumerate() {
+                if let Some(cell) = cell {
+                    column.set(step, cell.finish(op));
+                }
+            }
+            let drop_name = drops_name(&rows.list, &numbers, group);
+            out.push(groups.key(group).clone(), drop_name, column)?;
+        }
+        Ok(out)
+    }
+
+    fn quantile(
+        &self,
+        node: &Aggregate,
+        q: &Column,
+        span: Span,
+        rows: &Rows,
+    ) -> Result<Rows, EvalError> {
+        for (_, q) in q.present().filter(|(_, q)| !is_quantile(*q)) {
+            self.warn_quantile(span, q);
+        }
+        let steps = self.steps.count;
+        let mut groups = Groups::default();
+        let numbers = groups.of_rows(&rows.list, &node.grouping);
+        let mut members: Vec<Vec<&Row>> = vec![Vec::new(); groups.len()];
+        for (row, group) in rows.list.iter().zip(&numbers) {
+            members[*group].push(row);
+        }
+        let mut out = Rows::new(&self.run.budget, steps);
+        let mut values = Vec::new();
+        for (group, members) in members.iter().enumerate() {
+            self.run.check()?;
+            let mut column = Column::absent(steps);
+            for step in 0..steps {
+                values.clear();
+                values.extend(members.iter().filter_map(|row| row.column.get(step)));
+                if !values.is_empty() {
+                    column.set(step, quantile(q.number(step), &mut values));
+                }
+            }
+            let drop_name = drops_name(&rows.list, &numbers, group);
+            out.push(groups.key(group).clone(), drop_name, column)?;
+        }
+        Ok(out)
+    }
+
+    /// How many series of each group have which value; the value becomes a label.
+    fn count_values(&self, node: &Aggregate, rows: &Rows) -> Result<Rows, EvalError> {
+        let label = match node.param.as_ref().map(|param| &param.unparen().kind) {
+            Some(Kind::Text(label)) if !label.is_empty() => label,
+            _ => return Err(EvalError::invalid("invalid label name \"\"")),
+        };
+        let mut grouping = node.grouping.clone();
+        if !grouping.without {
+            grouping.names.push(label.clone());
+            grouping = Grouping::by(grouping.names);
+        }
+        let steps = self.steps.count;
+        let mut out = Rows::new(&self.run.budget, steps);
+        let mut index: HashMap<Labels, usize> = HashMap::new();
+        for row in &rows.list {
+            self.run.check()?;
+            let mut last: Option<(u64, usize)> = None;
+            for (step, value) in row.column.present() {
+                let bits = value.to_bits();
+                let at = match last {
+                    Some((known, at)) if known == bits => at,
+                    _ => {
+                        let mut labels = LabelsBuilder::from_labels(&row.labels);
+                        labels.set(label, &plain_float(value));
+                        let labels = labels.build().unwrap_or_default();
+                        let key = grouping.key(&labels);
+                        place(&mut out, &mut index, key)?
+                    }
+                };
+                last = Some((bits, at));
+                let column = &mut out.list[at].column;
+                column.set(step, column.get(step).unwrap_or(0.0) + 1.0);
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// The row with these labels, made if it is not there.
+fn place(
+    out: &mut Rows,
+    index: &mut HashMap<Labels, usize>,
+    labels: Labels,
+) -> Result<usize, EvalError> {
+    if let Some(at) = index.get(&labels) {
+        return Ok(*at);
+    }
+    out.reserve(1)?;
+    let column = Column::absent(out.steps());
+    out.list.push(Row { labels: labels.clone(), drop_name: false, column });
+    index.insert(labels, out.list.len() - 1);
+    Ok(out.list.len() - 1)
+}
+
+/// Whether any member of a group waits for its name to be removed.
+fn drops_name(rows: &[Row], numbers: &[usize], group: usize) -> bool {
+    rows.iter().zip(numbers).any(|(row, number)| *number == group && row.drop_name)
+}
+
+/// What an aggregation knows of one group at one step.
+#[derive(Debug, Clone, Copy)]
+enum Cell {
+    Sum(Sum),
+    Mean(Mean),
+    Value(f64),
+    Variance { count: f64, mean: f64, squares: f64 },
+}
+
+impl Cell {
+    fn of(op: AggregateOp, value: f64) -> Self {
+        match op {
+            AggregateOp::Sum => Self::Sum(Sum::of(value)),
+            AggregateOp::Avg => Self::Mean(Mean::of(value)),
+            AggregateOp::Stddev | AggregateOp::Stdvar => {
+                let squares = if value.is_finite() { 0.0 } else { f64::NAN };
+                Self::Variance { count: 1.0, mean: value, squares }
+            }
+            AggregateOp::Count | AggregateOp::Group => Self::Value(1.0),
+            _ => Self::Value(value),
+        }
+    }
+
+    fn add(&mut self, op: AggregateOp, value: f64) {
+        match self {
+            Self::Sum(sum) => sum.add(value),
+            Self::Mean(mean) => mean.add(value),
+            Self::Variance { count, mean, squares } => {
+                *count += 1.0;
+                let delta = value - *mean;
+                *mean += delta / *count;
+                *squares += delta * (value - *mean);
+            }
+            Self::Value(kept) => match op {
+                AggregateOp::Count => *kept += 1.0,
+                AggregateOp::Max if *kept < value || kept.is_nan() => *kept = value,
+                AggregateOp::Min if *kept > value || kept.is_nan() => *kept = value,
+                _ => {}
+            },
+        }
+    }
+
+    fn finish(self, op: AggregateOp) -> f64 {
+        match self {
+            Self::Sum(sum) => sum.total(),
+            Self::Mean(mean) => mean.mean(),
+            Self::Value(value) => value,
+            Self::Variance { count, squares, .. } => {
+                let variance = squares / count;
+                if op == AggregateOp::Stddev { variance.sqrt() } else { variance }
+            }
+        }
+    }
+}

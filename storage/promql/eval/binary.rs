@@ -1,0 +1,297 @@
+//! Binary operations between scalars, vectors, and both.
+
+use std::collections::HashMap;
+
+use metric::{Labels, LabelsBuilder, METRIC_NAME};
+
+use super::matching::Groups;
+use super::row::{Column, Row, Rows, mark_present};
+use super::run::Scope;
+use crate::error::EvalError;
+use crate::expr::{Binary, BinaryOp, ManySide, Matching, ValueKind};
+
+impl Scope<'_> {
+    pub(crate) fn binary(&self, node: &Binary) -> Result<Rows, EvalError> {
+        let left = self.rows(&node.left)?;
+        let right = self.rows(&node.right)?;
+        let scalar = |side: ValueKind| side == ValueKind::Scalar;
+        match (scalar(node.left.value_kind()), scalar(node.right.value_kind())) {
+            (true, true) => self.scalars(node.op, left, right),
+            (false, true) => self.vector_scalar(node, left, right, false),
+            (true, false) => self.vector_scalar(node, right, left, true),
+            (false, false) if node.op.is_set() => self.set(node, left, right),
+            (false, false) => self.vectors(node, left, right),
+        }
+    }
+
+    fn scalars(&self, op: BinaryOp, left: Rows, right: Rows) -> Result<Rows, EvalError> {
+        let (left, right) = (left.into_scalar(), right.into_scalar());
+        Rows::scalar(&self.run.budget, self.steps.count, |step| {
+            let (a, b) = (left.number(step), right.number(step));
+            let (value, keep) = apply(op, a, b);
+            if op.is_comparison() { f64::from(u8::from(keep)) } else { value }
+        })
+    }
+
+    fn vector_scalar(
+        &self,
+        node: &Binary,
+        mut vector: Rows,
+        scalar: Rows,
+        swapped: bool,
+    ) -> Result<Rows, EvalError> {
+        let scalar = scalar.into_scalar();
+        for row in &mut vector.list {
+            row.column.filter_map(|step, value| {
+                let other = scalar.number(step);
+                let (a, b) = if swapped { (other, value) } else { (value, other) };
+                let (result, keep) = apply(node.op, a, b);
+                if node.return_bool {
+                    return Some(f64::from(u8::from(keep)));
+                }
+                // A comparison keeps the vector's value, whichever side that is on.
+                let result = if node.op.is_comparison() { value } else { result };
+                keep.then_some(result)
+            });
+        }
+        vector.remove_empty();
+        if !node.op.is_comparison() || node.return_bool {
+            self.drop_names(&mut vector)?;
+        }
+        Ok(vector)
+    }
+
+    fn vectors(&self, node: &Binary, left: Rows, right: Rows) -> Result<Rows, EvalError> {
+        let swapped = node.matching.side == ManySide::Right;
+        let (mut many, mut one) = if swapped { (right, left) } else { (left, right) };
+        self.fill(node, swapped, &mut many, &mut one)?;
+        let mut groups = Groups::default();
+        let many_groups = groups.of_rows(&many.list, &node.matching.on);
+        let mut ones: Vec<Vec<&Row>> = vec![Vec::new(); groups.len()];
+        let mut strangers = Groups::default();
+        let mut stranger_ones: Vec<Vec<&Row>> = Vec::new();
+        for row in &one.list {
+            let key = node.matching.on.key(&row.labels);
+            if let Some(group) = groups.find(&key) {
+                ones[group].push(row);
+            } else {
+                // Duplicates are an error even where they match nothing.
+                let number = strangers.number(key);
+                stranger_ones.resize_with(strangers.len(), Vec::new);
+                stranger_ones[number].push(row);
+            }
+        }
+        let any_many = many.any_present();
+        for group in ones.iter().chain(&stranger_ones) {
+            self.refuse_duplicates(&node.matching, group, &any_many)?;
+        }
+        let mut pairing = Pairing::new(node, swapped, &many_groups, groups.len());
+        let mut out = Rows::new(&self.run.budget, self.steps.count);
+        for (row, group) in many.list.iter().zip(&many_groups) {
+            self.run.check()?;
+            for partner in &ones[*group] {
+                let labels = self.result_labels(node, &row.labels, &partner.labels);
+                let column = pairing.column(*group, row, partner, &labels)?;
+                let drop_name = row.drop_name || node.return_bool;
+                out.push(labels, drop_name, column)?;
+            }
+        }
+        out.unite_same_labels()?;
+        Ok(out)
+    }
+
+    fn refuse_duplicates(
+        &self,
+        matching: &Matching,
+        group: &[&Row],
+        any_many: &[bool],
+    ) -> Result<(), EvalError> {
+        if group.len() < 2 {
+            return Ok(());
+        }
+        for step in (0..self.steps.count).filter(|step| any_many[*step]) {
+            let mut present = group.iter().filter(|row| row.column.has(step));
+            if let (Some(first), Some(second)) = (present.next(), present.next()) {
+                let side = if matching.side == ManySide::Right { "left" } else { "right" };
+                let key = matching.on.key(&first.labels);
+                return Err(EvalError::invalid(format!(
+                    "found duplicate series for the match group {} on the {side} hand-side of \
+                     the operation: [{}, {}];many-to-many matching not allowed: matching labels \
+                     must be unique on one side",
+                    braced(&key),
+                    braced(&second.labels),
+                    braced(&first.labels),
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The labels of a result, from both partners.
+    fn result_labels(&self, node: &Binary, many: &Labels, one: &Labels) -> Labels {
+        let matching = &node.matching;
+        let arithmetic = !node.op.is_comparison();
+        let bool_drops = node.return_bool && !self.run.options.delayed_name_removal;
+        let drop_name = arithmetic || bool_drops;
+        let named = |name: &str| matching.on.names.iter().any(|at| at == name);
+        let base = many.filter(|label| {
+            if drop_name && label.name == METRIC_NAME {
+                return false;
+            }
+            matching.side != ManySide::Neither || named(label.name) != matching.on.without
+        });
+        if matching.include.is_empty() {
+            return base;
+        }
+        let mut labels = LabelsBuilder::from_labels(&base);
+        for name in &matching.include {
+            labels.set(name, one.get(name).unwrap_or(""));
+        }
+        labels.build().unwrap_or_default()
+    }
+
+    /// Adds the rows that stand in for missing partners.
+    fn fill(
+        &self,
+        node: &Binary,
+        swapped: bool,
+        many: &mut Rows,
+        one: &mut Rows,
+    ) -> Result<(), EvalError> {
+        let (left, right) = node.matching.fill;
+        let (for_many, for_one) = if swapped { (right, left) } else { (left, right) };
+        let many_stand_ins = self.stand_ins(node, for_many, many, one)?;
+        let one_stand_ins = self.stand_ins(node, for_one, one, many)?;
+        many.reserve(many_stand_ins.len())?;
+        many.list.extend(many_stand_ins);
+        one.reserve(one_stand_ins.len())?;
+        one.list.extend(one_stand_ins);
+        Ok(())
+    }
+
+    /// For each match group, the fill value where a partner waits and nobody is there.
+    fn stand_ins(
+        &self,
+        node: &Binary,
+        value: Option<f64>,
+        present: &Rows,
+        waiting: &Rows,
+    ) -> Result<Vec<Row>, EvalError> {
+        let Some(value) = value else {
+            return Ok(Vec::new());
+        };
+        let steps = self.steps.count;
+        let mut groups = Groups::default();
+        let numbers = groups.of_rows(&waiting.list, &node.matching.on);
+        let mut columns: Vec<Column> = Vec::new();
+        columns.resize_with(groups.len(), || Column::absent(steps));
+        for (row, group) in waiting.list.iter().zip(&numbers) {
+            for (step, _) in row.column.present() {
+                columns[*group].set(step, value);
+            }
+        }
+        for row in &present.list {
+            self.run.check()?;
+            if let Some(group) = groups.find(&node.matching.on.key(&row.labels)) {
+                row.column.present().for_each(|(step, _)| columns[group].remove(step));
+            }
+        }
+        let rows = columns.into_iter().enumerate().filter(|(_, column)| !column.is_empty());
+        let row =
+            |(group, column)| Row { labels: groups.key(group).clone(), drop_name: false, column };
+        Ok(rows.map(row).collect())
+    }
+}
+
+/// Pairs rows and remembers which steps of which group have found a match.
+struct Pairing<'n> {
+    node: &'n Binary,
+    swapped: bool,
+    /// Whether a group has more than one row on the many side, so that matches can collide.
+    crowded: Vec<bool>,
+    matched: HashMap<(usize, Option<Labels>), Vec<bool>>,
+}
+
+impl<'n> Pairing<'n> {
+    fn new(node: &'n Binary, swapped: bool, many_groups: &[usize], groups: usize) -> Self {
+        let mut members = vec![0_usize; groups];
+        for group in many_groups {
+            members[*group] += 1;
+        }
+        let crowded = members.iter().map(|count| *count > 1).collect();
+        Self { node, swapped, crowded, matched: HashMap::new() }
+    }
+
+    fn column(
+        &mut self,
+        group: usize,
+        many: &Row,
+        one: &Row,
+        labels: &Labels,
+    ) -> Result<Column, EvalError> {
+        let mut column = many.column.clone();
+        column.filter_map(|step, _| one.column.get(step));
+        if self.crowded[group] {
+            self.refuse_collision(group, &column, labels)?;
+        }
+        column.filter_map(|step, partner| {
+            let value = many.column.number(step);
+            let (a, b) = if self.swapped { (partner, value) } else { (value, partner) };
+            let (result, keep) = apply(self.node.op, a, b);
+            if self.node.return_bool {
+                return Some(f64::from(u8::from(keep)));
+            }
+            keep.then_some(result)
+        });
+        Ok(column)
+    }
+
+    fn refuse_collision(
+        &mut self,
+        group: usize,
+        pairs: &Column,
+        labels: &Labels,
+    ) -> Result<(), EvalError> {
+        let explicit = self.node.matching.side != ManySide::Neither;
+        let key = (group, explicit.then(|| labels.clone()));
+        let steps = pairs.steps();
+        let matched = self.matched.entry(key).or_insert_with(|| vec![false; steps]);
+        if pairs.present().any(|(step, _)| matched[step]) {
+            let what = if explicit {
+                "grouping labels must ensure unique matches"
+            } else {
+                "many-to-one matching must be explicit (group_left/group_right)"
+            };
+            return Err(EvalError::invalid(format!("multiple matches for labels: {what}")));
+        }
+        mark_present(pairs, matched);
+        Ok(())
+    }
+}
+
+/// The result of an operator, and whether a comparison holds.
+pub(crate) fn apply(op: BinaryOp, a: f64, b: f64) -> (f64, bool) {
+    match op {
+        BinaryOp::Add => (a + b, true),
+        BinaryOp::Sub => (a - b, true),
+        BinaryOp::Mul => (a * b, true),
+        BinaryOp::Div => (a / b, true),
+        BinaryOp::Mod => (a % b, true),
+        BinaryOp::Pow => (a.powf(b), true),
+        BinaryOp::Atan2 => (a.atan2(b), true),
+        BinaryOp::Eq => (a, a == b),
+        BinaryOp::Ne => (a, a != b),
+        BinaryOp::Gt => (a, a > b),
+        BinaryOp::Lt => (a, a < b),
+        BinaryOp::Ge => (a, a >= b),
+        BinaryOp::Le => (a, a <= b),
+        BinaryOp::And | BinaryOp::Or | BinaryOp::Unless => (f64::NAN, false),
+    }
+}
+
+/// A label set as Prometheus writes it in messages: the name among the labels.
+fn braced(labels: &Labels) -> String {
+    let pairs: Vec<String> =
+        labels.iter().map(|label| format!("{}={:?}", label.name, label.value)).collect();
+    format!("{{{}}}", pairs.join(", "))
+}

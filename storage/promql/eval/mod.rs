@@ -1,0 +1,194 @@
+//! Evaluates a tree over a reader.
+//!
+//! A [`Run`] is what a whole query shares: reader, budget, notes, counters, all of it usable
+//! from many threads. A [`Scope`] is a run at certain steps: a subquery evaluates its inner
+//! expression in a scope of its own. Work on one series never looks at another until rows meet in
+//! an aggregation or a binary operation, so that loops over series can be split.
+
+mod absent;
+mod aggregate;
+mod binary;
+mod bucket;
+mod budget;
+mod call;
+mod date;
+mod float;
+mod kahan;
+mod label;
+mod matching;
+mod order;
+mod over_time;
+mod quantile;
+mod rank;
+mod rate;
+mod regression;
+mod row;
+mod run;
+mod select;
+mod set;
+mod steps;
+mod window;
+
+#[cfg(test)]
+mod tests;
+
+use metric::SeriesReader;
+
+use crate::answer::{Answer, Point, Series, Value};
+use crate::error::{EvalError, LimitName};
+use crate::expr::{Expr, Kind, Node, ValueKind};
+use crate::options::QueryOptions;
+use row::{Row, Rows};
+use run::{Run, Scope};
+use steps::Steps;
+
+/// Evaluates at one time.
+pub(crate) fn instant(
+    reader: &dyn SeriesReader,
+    expr: &Expr,
+    at_ms: i64,
+    options: &QueryOptions,
+) -> Result<Answer, EvalError> {
+    let steps = Steps::one(at_ms);
+    let run = Run::new(reader, expr, options, (at_ms, at_ms), 0);
+    let scope = Scope { run: &run, steps };
+    run.check()?;
+    let root = expr.root.unparen();
+    let value = match root.value_kind() {
+        ValueKind::String => Value::String { timestamp_ms: at_ms, text: text(root) },
+        ValueKind::Scalar => {
+            let value = scope.rows(root)?.into_scalar().number(0);
+            Value::Scalar(Point { timestamp_ms: at_ms, value })
+        }
+        ValueKind::Vector => {
+            let rows = scope.finished_rows(root)?;
+            let point = |row: Row| {
+                let value = row.column.get(0)?;
+                Some((row.labels, Point { timestamp_ms: at_ms, value }))
+            };
+            Value::Vector(rows.list.into_iter().filter_map(point).collect())
+        }
+        ValueKind::Matrix => Value::Matrix(scope.matrix(root)?),
+    };
+    Ok(run.answer(value))
+}
+
+/// Evaluates at many steps.
+pub(crate) fn range(
+    reader: &dyn SeriesReader,
+    expr: &Expr,
+    start_ms: i64,
+    end_ms: i64,
+    step_ms: i64,
+    options: &QueryOptions,
+) -> Result<Answer, EvalError> {
+    let root = expr.root.unparen();
+    let kind = root.value_kind();
+    if matches!(kind, ValueKind::String | ValueKind::Matrix) {
+        let message = format!("a range query needs a scalar or an instant vector, not a {kind}");
+        return Err(EvalError::invalid(message));
+    }
+    if step_ms <= 0 {
+        return Err(EvalError::invalid("the step of a range query must be greater than 0"));
+    }
+    if end_ms < start_ms {
+        return Err(EvalError::invalid("the end of a range query is before its start"));
+    }
+    let max = options.limits.points_per_series_max;
+    let steps = Steps::between(start_ms, end_ms, step_ms, max, LimitName::PointsPerSeries)?;
+    let run = Run::new(reader, expr, options, (start_ms, end_ms), step_ms);
+    let scope = Scope { run: &run, steps };
+    run.check()?;
+    let mut rows = scope.finished_rows(root)?;
+    rows.list.sort_by(|a, b| a.labels.cmp(&b.labels));
+    let series = |row: Row| {
+        let point = |(step, value)| Point { timestamp_ms: steps.at(step), value };
+        Series { labels: row.labels, points: row.column.present().map(point).collect() }
+    };
+    let matrix = rows.list.into_iter().map(series).filter(|series| !series.points.is_empty());
+    Ok(run.answer(Value::Matrix(matrix.collect())))
+}
+
+fn text(node: &Node) -> String {
+    match &node.unparen().kind {
+        Kind::Text(text) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+impl Scope<'_> {
+    /// Evaluates a scalar or an instant vector; a scalar is one row without labels.
+    pub(crate) fn rows(&self, node: &Node) -> Result<Rows, EvalError> {
+        self.run.check()?;
+        if node.steady && self.steps.count > 1 && !is_leaf(node) {
+            return self.steady_rows(node);
+        }
+        match &node.kind {
+            Kind::Number(value) => Rows::scalar(&self.run.budget, self.steps.count, |_| *value),
+            Kind::Select(selector) => self.select(selector),
+            Kind::Call { function, args } => self.call(*function, args),
+            Kind::Aggregate(aggregate) => self.aggregate(aggregate),
+            Kind::Negate(inner) => self.negate(inner),
+            Kind::Binary(binary) => self.binary(binary),
+            Kind::Paren(inner) => self.rows(inner),
+            Kind::Text(_) | Kind::Range { .. } | Kind::Subquery { .. } => {
+                let found = node.value_kind();
+                Err(EvalError::invalid(format!("unexpected {found} in the expression")))
+            }
+        }
+    }
+
+    /// Evaluates once what is the same at every step.
+    fn steady_rows(&self, node: &Node) -> Result<Rows, EvalError> {
+        let once = Scope { run: self.run, steps: Steps::one(self.steps.start_ms) };
+        let single = once.rows(node)?;
+        let mut rows = Rows::new(&self.run.budget, self.steps.count);
+        for row in &single.list {
+            rows.push(row.labels.clone(), row.drop_name, row.column.repeat_first(rows.steps()))?;
+        }
+        Ok(rows)
+    }
+
+    fn negate(&self, inner: &Node) -> Result<Rows, EvalError> {
+        let mut rows = self.rows(inner)?;
+        for row in &mut rows.list {
+            row.column.map(|_, value| -value);
+        }
+        if inner.value_kind() == ValueKind::Vector {
+            self.drop_names(&mut rows)?;
+        }
+        Ok(rows)
+    }
+
+    /// Removes the metric's name from every row, now or at the end.
+    pub(crate) fn drop_names(&self, rows: &mut Rows) -> Result<(), EvalError> {
+        for row in &mut rows.list {
+            row.drop_name = true;
+            if !self.run.options.delayed_name_removal {
+                row.labels = row.labels.without_name();
+            }
+        }
+        if self.run.options.delayed_name_removal {
+            return Ok(());
+        }
+        rows.unite_same_labels()
+    }
+
+    /// Evaluates and removes the names whose removal was delayed.
+    fn finished_rows(&self, node: &Node) -> Result<Rows, EvalError> {
+        let mut rows = self.rows(node)?;
+        for row in &mut rows.list {
+            if row.drop_name {
+                row.labels = row.labels.without_name();
+            }
+        }
+        rows.remove_empty();
+        rows.unite_same_labels()?;
+        Ok(rows)
+    }
+}
+
+/// Whether evaluating a node at every step costs no more than doing it once.
+fn is_leaf(node: &Node) -> bool {
+    matches!(node.kind, Kind::Number(_) | Kind::Select(_) | Kind::Text(_))
+}

@@ -1,0 +1,84 @@
+//! How fast values change: the rate family, with Prometheus' extrapolation.
+
+use super::window::Window;
+
+/// What a member of the rate family computes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RateKind {
+    /// Whether a decrease is a counter reset.
+    pub(crate) counter: bool,
+    /// Whether the result is per second.
+    pub(crate) per_second: bool,
+}
+
+/// `rate`, `increase` and `delta`: the change over the window, extrapolated to its bounds.
+pub(crate) fn extrapolated(window: &Window<'_>, kind: RateKind) -> Option<f64> {
+    let (times, values) = (window.times, window.values);
+    let intervals = times.len() - 1;
+    if intervals == 0 {
+        return None;
+    }
+    let mut change = values[intervals] - values[0];
+    if kind.counter {
+        for pair in values.windows(2) {
+            if pair[1] < pair[0] {
+                change += pair[0];
+            }
+        }
+    }
+    let mut to_start_s = (times[0] - window.start_ms) as f64 / 1000.0;
+    let mut to_end_s = (window.end_ms - times[intervals]) as f64 / 1000.0;
+    let sampled_s = (times[intervals] - times[0]) as f64 / 1000.0;
+    let average_s = sampled_s / intervals as f64;
+    // Close to a bound means: at most 10 % more than the average distance of samples. A series
+    // that begins or ends farther away is taken to do so half a distance beyond its samples.
+    let threshold_s = average_s * 1.1;
+    if to_start_s >= threshold_s {
+        to_start_s = average_s / 2.0;
+    }
+    if kind.counter {
+        // A counter is never negative: do not extrapolate beyond the time when it was zero.
+        let mut to_zero_s = to_start_s;
+        if change > 0.0 && values[0] >= 0.0 {
+            to_zero_s = sampled_s * (values[0] / change);
+        }
+        if to_zero_s < to_start_s {
+            to_start_s = to_zero_s;
+        }
+    }
+    if to_end_s >= threshold_s {
+        to_end_s = average_s / 2.0;
+    }
+    let mut factor = (sampled_s + to_start_s + to_end_s) / sampled_s;
+    if kind.per_second {
+        factor /= (window.end_ms - window.start_ms) as f64 / 1000.0;
+    }
+    Some(change * factor)
+}
+
+/// `irate` and `idelta`: the change between the last two samples.
+pub(crate) fn instantaneous(window: &Window<'_>, counter_rate: bool) -> Option<f64> {
+    let last = window.times.len() - 1;
+    if last == 0 {
+        return None;
+    }
+    let (previous, current) = (window.values[last - 1], window.values[last]);
+    let interval_ms = window.times[last] - window.times[last - 1];
+    if interval_ms == 0 {
+        return None;
+    }
+    let reset = counter_rate && current < previous;
+    let change = if reset { current } else { current - previous };
+    Some(if counter_rate { change / (interval_ms as f64 / 1000.0) } else { change })
+}
+
+/// How often the value decreased.
+pub(crate) fn resets(window: &Window<'_>) -> f64 {
+    window.values.windows(2).filter(|pair| pair[1] < pair[0]).count() as f64
+}
+
+/// How often the value changed; NaN to NaN is no change.
+pub(crate) fn changes(window: &Window<'_>) -> f64 {
+    let changed = |pair: &&[f64]| pair[0] != pair[1] && !(pair[0].is_nan() && pair[1].is_nan());
+    window.values.windows(2).filter(changed).count() as f64
+}

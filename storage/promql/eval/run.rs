@@ -1,0 +1,122 @@
+//! What a query shares during its evaluation.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use metric::{SelectLimit, Selection, SeriesReader};
+
+use super::budget::Budget;
+use super::steps::{References, Steps};
+use crate::answer::{Answer, EvalStats, Value};
+use crate::error::EvalError;
+use crate::expr::{Expr, Selector, Shift, Span};
+use crate::note::Notes;
+use crate::options::QueryOptions;
+
+/// One query's evaluation: shared by all its parts, usable from many threads.
+pub(crate) struct Run<'a> {
+    reader: &'a dyn SeriesReader,
+    query: &'a str,
+    pub(crate) options: &'a QueryOptions,
+    /// First and last time of the whole query.
+    pub(crate) bounds_ms: (i64, i64),
+    /// The step of the whole query; 0 for an instant query.
+    pub(crate) step_ms: i64,
+    pub(crate) budget: Budget,
+    notes: Mutex<Notes>,
+    series: AtomicU64,
+    samples: AtomicU64,
+}
+
+/// A run at certain steps.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    pub(crate) run: &'a Run<'a>,
+    pub(crate) steps: Steps,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(
+        reader: &'a dyn SeriesReader,
+        expr: &'a Expr,
+        options: &'a QueryOptions,
+        bounds_ms: (i64, i64),
+        step_ms: i64,
+    ) -> Self {
+        Self {
+            reader,
+            query: &expr.query,
+            options,
+            bounds_ms,
+            step_ms,
+            budget: Budget::new(options.limits.samples_max),
+            notes: Mutex::default(),
+            series: AtomicU64::new(0),
+            samples: AtomicU64::new(0),
+        }
+    }
+
+    /// Fails when the query is cancelled or out of time; to be called for every series.
+    pub(crate) fn check(&self) -> Result<(), EvalError> {
+        if self.options.cancel.is_cancelled() {
+            return Err(EvalError::Cancelled);
+        }
+        match self.options.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(EvalError::DeadlineExceeded),
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) fn warn(&self, span: Span, text: &str) {
+        self.with_notes(|notes| notes.warn(self.query, span, text));
+    }
+
+    pub(crate) fn info(&self, span: Span, text: &str) {
+        self.with_notes(|notes| notes.info(self.query, span, text));
+    }
+
+    fn with_notes(&self, f: impl FnOnce(&mut Notes)) {
+        f(&mut self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// Finds series; the bounds are inclusive.
+    pub(crate) fn find(
+        &self,
+        selector: &Selector,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Box<dyn Selection>, EvalError> {
+        let limit = SelectLimit { series_max: self.options.limits.series_max };
+        let selection = self.reader.select(&selector.matchers, from_ms, to_ms, limit)?;
+        self.series.fetch_add(selection.len() as u64, Ordering::Relaxed);
+        Ok(selection)
+    }
+
+    pub(crate) fn count_samples(&self, samples: usize) {
+        self.samples.fetch_add(samples as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn answer(self, value: Value) -> Answer {
+        let points = match &value {
+            Value::Scalar(_) | Value::String { .. } => 1,
+            Value::Vector(vector) => vector.len() as u64,
+            Value::Matrix(matrix) => matrix.iter().map(|series| series.points.len() as u64).sum(),
+        };
+        let stats = EvalStats {
+            series: self.series.into_inner(),
+            samples: self.samples.into_inner(),
+            samples_peak: self.budget.peak(),
+            points,
+        };
+        let notes = self.notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (warnings, infos) = notes.into_lists();
+        Answer { value, warnings, infos, stats }
+    }
+}
+
+impl Scope<'_> {
+    pub(crate) fn references(&self, shift: Shift) -> References {
+        References::new(self.steps, shift, self.run.bounds_ms)
+    }
+}
