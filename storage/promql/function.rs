@@ -11,6 +11,9 @@ macro_rules! functions {
         }
 
         impl Function {
+            /// All functions, in order of their names.
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
+
             pub(crate) fn from_name(name: &str) -> Option<Self> {
                 match name {
                     $($name => Some(Self::$variant),)*

@@ -12,6 +12,7 @@ mod answer;
 mod error;
 mod eval;
 mod expr;
+mod format;
 mod function;
 mod note;
 mod options;
@@ -27,8 +28,35 @@ use metric::SeriesReader;
 pub use answer::{Answer, EvalStats, Point, Series, Value};
 pub use error::{EvalError, LimitName, ParseError};
 pub use expr::{Expr, Span, ValueKind};
+pub use format::{format_value, parse_duration_ms};
 pub use options::{Cancel, Limits, QueryOptions};
-pub use parse::parse;
+pub use parse::{parse, parse_selector};
+
+/// The names of all functions, in order; for completion.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    function::Function::ALL.iter().map(|function| function.name())
+}
+
+/// The names of all aggregations, in order; for completion.
+#[must_use]
+pub fn aggregation_names() -> &'static [&'static str] {
+    &[
+        "avg",
+        "bottomk",
+        "count",
+        "count_values",
+        "group",
+        "limit_ratio",
+        "limitk",
+        "max",
+        "min",
+        "quantile",
+        "stddev",
+        "stdvar",
+        "sum",
+        "topk",
+    ]
+}
 
 /// Evaluates an expression at one time, in milliseconds since the epoch.
 ///

@@ -8,7 +8,10 @@ use proptest::prelude::*;
 
 use crate::script::store::MemoryStore;
 use crate::script::{self, Report};
-use crate::{Answer, EvalError, Limits, QueryOptions, Value, parse, query_instant, query_range};
+use crate::{
+    Answer, EvalError, Limits, QueryOptions, Value, aggregation_names, function_names, parse,
+    parse_duration_ms, parse_selector, query_instant, query_range,
+};
 
 /// The scripts' options: names are removed at the end of an evaluation.
 fn script_options() -> QueryOptions {
@@ -130,6 +133,42 @@ fn the_deepest_query_evaluates() {
         }
     };
     std::thread::Builder::new().stack_size(2 << 20).spawn(deep).unwrap().join().unwrap();
+}
+
+#[test]
+fn selectors_are_matchers() {
+    let matchers = parse_selector("up{job=\"a\",x!~\"b.*\"}").unwrap();
+    let texts: Vec<String> = matchers.iter().map(ToString::to_string).collect();
+    assert_eq!(texts, ["__name__=\"up\"", "job=\"a\"", "x!~\"b.*\""]);
+    for other in ["up offset 5m", "sum(up)", "up[5m]", "1"] {
+        assert!(parse_selector(other).is_err(), "{other}");
+    }
+}
+
+#[test]
+fn durations_read_as_written() {
+    for (text, millis) in [
+        ("1h30m", Some(5_400_000)),
+        ("15", Some(15_000)),
+        ("0.5", Some(500)),
+        ("1d2ms", Some(86_400_002)),
+        ("5m1h", None),
+        ("5", Some(5_000)),
+        ("-5", None),
+        ("x", None),
+        ("5x", None),
+        ("", None),
+        ("99999999999999y", None),
+    ] {
+        assert_eq!(parse_duration_ms(text), millis, "{text}");
+    }
+}
+
+#[test]
+fn names_are_in_order() {
+    let names: Vec<&str> = function_names().collect();
+    assert!(names.is_sorted() && names.contains(&"rate"));
+    assert!(aggregation_names().is_sorted());
 }
 
 fn store() -> MemoryStore {

@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use metric::{Labels, LabelsBuilder};
 
 use super::kahan::{Mean, Sum};
-use super::label::plain_float;
 use super::matching::Groups;
 use super::quantile::{is_quantile, quantile};
 use super::row::{Column, Row, Rows};
 use super::run::Scope;
 use crate::error::EvalError;
 use crate::expr::{Aggregate, AggregateOp, Grouping, Kind, Span};
+use crate::format::format_value;
 
 /// How many budget units a cell takes: it is some 40 bytes.
 const CELL_UNITS: u64 = 5;
@@ -58,6 +58,7 @@ impl Scope<'_> {
                 }
             }
         }
+        let dropping = dropping_names(&rows.list, &numbers, groups.len());
         let mut out = Rows::new(&self.run.budget, steps);
         for group in 0..groups.len() {
             let mut column = Column::absent(steps);
@@ -66,8 +67,7 @@ impl Scope<'_> {
                     column.set(step, cell.finish(op));
                 }
             }
-            let drop_name = drops_name(&rows.list, &numbers, group);
-            out.push(groups.key(group).clone(), drop_name, column)?;
+            out.push(groups.key(group).clone(), dropping[group], column)?;
         }
         Ok(out)
     }
@@ -89,6 +89,7 @@ impl Scope<'_> {
         for (row, group) in rows.list.iter().zip(&numbers) {
             members[*group].push(row);
         }
+        let dropping = dropping_names(&rows.list, &numbers, groups.len());
         let mut out = Rows::new(&self.run.budget, steps);
         let mut values = Vec::new();
         for (group, members) in members.iter().enumerate() {
@@ -101,8 +102,7 @@ impl Scope<'_> {
                     column.set(step, quantile(q.number(step), &mut values));
                 }
             }
-            let drop_name = drops_name(&rows.list, &numbers, group);
-            out.push(groups.key(group).clone(), drop_name, column)?;
+            out.push(groups.key(group).clone(), dropping[group], column)?;
         }
         Ok(out)
     }
@@ -130,7 +130,7 @@ impl Scope<'_> {
                     Some((known, at)) if known == bits => at,
                     _ => {
                         let mut labels = LabelsBuilder::from_labels(&row.labels);
-                        labels.set(label, &plain_float(value));
+                        labels.set(label, &format_value(value));
                         let labels = labels.build().unwrap_or_default();
                         let key = grouping.key(&labels);
                         place(&mut out, &mut index, key)?
@@ -161,9 +161,13 @@ fn place(
     Ok(out.list.len() - 1)
 }
 
-/// Whether any member of a group waits for its name to be removed.
-fn drops_name(rows: &[Row], numbers: &[usize], group: usize) -> bool {
-    rows.iter().zip(numbers).any(|(row, number)| *number == group && row.drop_name)
+/// Which groups have a member that waits for its name to be removed.
+fn dropping_names(rows: &[Row], numbers: &[usize], groups: usize) -> Vec<bool> {
+    let mut dropping = vec![false; groups];
+    for (row, group) in rows.iter().zip(numbers) {
+        dropping[*group] |= row.drop_name;
+    }
+    dropping
 }
 
 /// What an aggregation knows of one group at one step.

@@ -3,13 +3,14 @@
 use metric::{Labels, LabelsBuilder};
 
 use super::call::argument;
-use super::label::{plain_float, short_float, text};
+use super::label::text;
 use super::matching::Groups;
 use super::quantile::is_quantile;
 use super::row::{Column, Rows};
 use super::run::Scope;
 use crate::error::EvalError;
 use crate::expr::{Node, Span};
+use crate::format::{format_value, short_float};
 
 /// The label that holds a bucket's upper bound.
 const BUCKET_LABEL: &str = "le";
@@ -182,7 +183,7 @@ fn parse_bound(text: &str) -> Option<f64> {
 fn open_metrics_float(value: f64) -> String {
     let text = short_float(value);
     let whole = value.is_finite() && !text.contains(['.', 'e']);
-    if whole { format!("{}.0", plain_float(value)) } else { text }
+    if whole { format!("{}.0", format_value(value)) } else { text }
 }
 
 /// The `q`-quantile of sorted buckets, and whether counts had to be forced to rise.

@@ -10,7 +10,11 @@ use super::window::{Track, Window};
 use super::{date, float, over_time, regression};
 use crate::error::EvalError;
 use crate::expr::{Kind, Node, Span, ValueKind};
+use crate::format::short_float;
 use crate::function::{Family, Function};
+
+/// How many samples go by before a deadline or a cancellation is noticed.
+const CHECK_SAMPLES: usize = 1 << 20;
 
 impl Scope<'_> {
     pub(crate) fn call(&self, function: Function, args: &[Node]) -> Result<Rows, EvalError> {
@@ -192,7 +196,13 @@ impl Scope<'_> {
         args: &[Node],
     ) -> Result<Column, EvalError> {
         let mut column = Column::absent(self.steps.count);
+        let mut work = 0;
         track.each_window(|step, window| {
+            work += window.times.len();
+            if work > CHECK_SAMPLES {
+                work = 0;
+                self.run.check()?;
+            }
             let param = |i: usize| params.get(i).map_or(f64::NAN, |column| column.number(step));
             let parameters = [param(0), param(1)];
             if let Some(value) = range_value(function, window, parameters)? {
@@ -208,7 +218,7 @@ impl Scope<'_> {
     }
 
     pub(crate) fn warn_quantile(&self, span: Span, q: f64) {
-        let q = super::label::short_float(q);
+        let q = short_float(q);
         self.run.warn(span, &format!("quantile value should be between 0 and 1, got {q}"));
     }
 

@@ -1,4 +1,4 @@
-//! `label_replace` and `label_join`, and numbers as label values.
+//! `label_replace` and `label_join`.
 
 use metric::{LabelsBuilder, METRIC_NAME};
 use regex::{Regex, RegexBuilder};
@@ -78,29 +78,4 @@ pub(crate) fn text(args: &[Node], i: usize) -> Result<&str, EvalError> {
 
 fn anchored(pattern: &str) -> Option<Regex> {
     RegexBuilder::new(&format!("^(?s:{pattern})$")).size_limit(REGEX_BYTES_MAX).build().ok()
-}
-
-/// A number as Go's `%f` with the least digits writes it: never with an exponent.
-pub(crate) fn plain_float(value: f64) -> String {
-    if value.is_infinite() {
-        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    format!("{value}")
-}
-
-/// A number as Go's `%g` writes it: with an exponent when it is very large or very small.
-pub(crate) fn short_float(value: f64) -> String {
-    if !value.is_finite() || value == 0.0 {
-        return plain_float(value);
-    }
-    let scientific = format!("{value:e}");
-    let Some((digits, exponent)) = scientific.split_once('e') else {
-        return scientific;
-    };
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    if (-4..21).contains(&exponent) {
-        return plain_float(value);
-    }
-    let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", exponent.abs())
 }

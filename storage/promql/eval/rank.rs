@@ -4,13 +4,13 @@ use std::cmp::Ordering;
 
 use metric::Labels;
 
-use super::label::short_float;
 use super::matching::Groups;
 use super::quantile::nan_first;
 use super::row::{Column, Row, Rows};
 use super::run::Scope;
 use crate::error::EvalError;
 use crate::expr::{Aggregate, AggregateOp, Span};
+use crate::format::short_float;
 
 impl Scope<'_> {
     /// Keeps the picked values of each group; at a single step, in the order of the pick.

@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use super::bucket::{self, Bucket};
 use super::date;
 use super::kahan::{Mean, Sum};
-use super::label::{plain_float, short_float};
 use super::order::natural;
 use super::quantile::quantile;
 use super::rate::{RateKind, extrapolated};
 use super::window::Window;
+use crate::format::{format_value, short_float};
 use crate::function::Function;
 
 #[test]
@@ -38,7 +38,7 @@ fn numbers_read_as_in_go() {
         (f64::NEG_INFINITY, "-Inf", "-Inf"),
         (f64::NAN, "NaN", "NaN"),
     ] {
-        assert_eq!(plain_float(value), plain);
+        assert_eq!(format_value(value), plain);
         assert_eq!(short_float(value), short);
     }
 }

@@ -13,12 +13,13 @@ mod scan;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
+use metric::Matcher;
 use promql_parser::parser::function::{Function as Signature, register_extra_functions};
 use promql_parser::parser::value::ValueType;
 use promql_parser::parser::{Expr as Parsed, parse as parse_grammar};
 
 use crate::error::ParseError;
-use crate::expr::Expr;
+use crate::expr::{Expr, Kind, Shift};
 use scan::{Token, TokenKind};
 
 /// Longest query text in bytes.
@@ -46,6 +47,17 @@ pub fn parse(query: &str) -> Result<Expr, ParseError> {
         .map_err(|message| locate::error(query, &tokens, &text, &places, &message))?;
     let root = lower::tree(query, &tokens, &parsed)?;
     Ok(Expr { query: query.to_owned(), root })
+}
+
+/// Parses a plain instant selector, such as the `match[]` of the HTTP API, into its matchers.
+///
+/// # Errors
+/// As [`parse`]; and an expression that is more or other than a selector.
+pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
+    match parse(text)?.root.kind {
+        Kind::Select(selector) if selector.shift == Shift::default() => Ok(selector.matchers),
+        _ => Err(ParseError::new(text, 0, text.len(), "expected a selector of series")),
+    }
 }
 
 /// Runs the crate's parser; a panic in it becomes an error.
