@@ -14,12 +14,15 @@
 //! The engine is synchronous and knows no service. FORMAT.md draws what is on disk.
 
 mod collection;
+mod copy;
+mod cow;
 mod disk;
 mod error;
 mod job;
 mod journal;
 mod key;
 mod overlay;
+mod raw;
 mod read;
 mod records;
 mod row;
@@ -28,14 +31,18 @@ mod store;
 mod table;
 #[cfg(test)]
 mod tests;
+mod upgrade;
+mod verify;
 mod write;
 mod writer;
 
 pub use collection::{Collection, Index};
 pub use error::{Error, OpenError};
 pub use key::{Key, Keys};
+pub use raw::{CollectionInfo, IndexInfo, RawRecord};
 pub use read::Read;
 pub use records::{Options, Records, Status};
 pub use scan::{Cursor, PAGE_ITEMS_MAX, Page, Scan, Stored};
 pub use ulid::Ulid;
+pub use verify::{Report, verify};
 pub use write::{KEY_BYTES_MAX, RECORD_BYTES_MAX, Write};

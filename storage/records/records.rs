@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use redb::{Database, ReadableDatabase};
 
+use crate::copy::copy;
 use crate::disk::Disk;
 use crate::error::{Error, OpenError};
 use crate::job::ClosureJob;
@@ -167,6 +168,16 @@ impl Records {
     /// Takes everything committed into the record file, durably, and begins a journal segment.
     pub fn checkpoint(&self) -> Result<(), Error> {
         self.inner.ask(Command::Checkpoint)
+    }
+
+    /// Writes a consistent copy of everything committed so far into a new file, which must not
+    /// exist yet, while the store goes on serving; gives its length in bytes. The copy is a store
+    /// of its own: it needs no journal, and this store's journal does not fit it.
+    pub fn snapshot(&self, to: &Path) -> Result<u64, OpenError> {
+        let snapshot = self.inner.shared.snapshot();
+        let snapshot = snapshot
+            .map_err(|error| OpenError::io("copy into", to, std::io::Error::other(error)))?;
+        copy(&Read::new(snapshot), to)
     }
 
     /// Finishes what is queued, writes a last checkpoint and closes the file; later operations

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use redb::{Builder, Database, Durability, ReadableDatabase, WriteTransaction};
 
+use crate::cow::CowFile;
 use crate::disk::{Disk, sync_dir};
 use crate::error::OpenError;
-use crate::journal::{self, Journal};
+use crate::journal::{self, Journal, Replayed};
 use crate::overlay::WriteSet;
 use crate::table::{Definition, META};
 
@@ -51,12 +52,10 @@ impl Place {
                 format!("it is missing although its journal {} exists", self.journal_dir.display()),
             ));
         }
-        let mut store = [0_u8; 16];
-        getrandom::fill(&mut store).map_err(|error| self.io("create", io::Error::other(error)))?;
         let fresh = self.path.with_extension("redb.new");
         remove_if_there(&fresh).map_err(|error| self.io("create", error))?;
         let database = self.builder().create(&fresh).map_err(|error| self.open_error(error))?;
-        write_identity(&database, u128::from_le_bytes(store), 0)
+        write_identity(&database)
             .and_then(|()| database.close().map_err(Into::into))
             .map_err(|error| self.redb("create", error))?;
         publish(&fresh, &self.path).map_err(|error| self.io("create", error))
@@ -64,17 +63,11 @@ impl Place {
 
     /// Opens the record file and brings it up to the end of the journal, in memory only.
     pub(crate) fn open(&self) -> Result<(Database, Journal), OpenError> {
-        let opened = catch_unwind(AssertUnwindSafe(|| self.disk.open(&self.path, &self.builder())));
-        let database = match opened {
-            Ok(database) => database.map_err(|error| self.open_error(error))?,
-            Err(_) => return Err(OpenError::damaged(&self.path, "its structure is broken")),
-        };
+        self.check_file()?;
+        let database = self.contained(|| self.disk.open(&self.path, &self.builder()))?;
         let facts = self.facts(&database)?;
         self.open_journal_dir(facts.standalone)?;
-        let mut apply = |changes: WriteSet, seq: u64| {
-            apply(&database, &changes, seq).map_err(|error| self.redb("replay", error))
-        };
-        let replayed = journal::replay(&self.journal_dir, facts.store, facts.applied, &mut apply)?;
+        let replayed = self.replay(&database, &facts)?;
         if replayed.records > 0 {
             let path = self.path.display();
             tracing::info!(%path, records = replayed.records, "replayed the journal");
@@ -84,6 +77,51 @@ impl Place {
         let old = &replayed.segments;
         let journal = Journal::new(&self.journal_dir, facts.store, disk, next_seq, old);
         Ok((database, journal))
+    }
+
+    /// Checks every page of the record file and replays the journal, all above `file`; gives the
+    /// number of journal records.
+    pub(crate) fn open_untouched(&self, file: CowFile) -> Result<(Database, u64), OpenError> {
+        self.check_file()?;
+        let mut builder = self.builder();
+        builder.set_check_integrity_on_open(true);
+        let database = self.contained(|| builder.create_with_backend(file))?;
+        let facts = self.facts(&database)?;
+        if facts.standalone && !self.journal_dir.exists() {
+            return Ok((database, 0));
+        }
+        let replayed = self.replay(&database, &facts)?;
+        Ok((database, replayed.records))
+    }
+
+    /// Fails on what is not a file, and on an empty file, of which the engine makes a store.
+    fn check_file(&self) -> Result<(), OpenError> {
+        let data = fs::metadata(&self.path).map_err(|error| self.io("open", error))?;
+        if !data.is_file() {
+            return Err(OpenError::damaged(&self.path, "it is not a file"));
+        }
+        if data.len() == 0 {
+            return Err(OpenError::damaged(&self.path, "it is empty"));
+        }
+        Ok(())
+    }
+
+    /// Opens a file that may be damaged in ways on which the engine panics.
+    fn contained(
+        &self,
+        open: impl FnOnce() -> Result<Database, redb::DatabaseError>,
+    ) -> Result<Database, OpenError> {
+        match catch_unwind(AssertUnwindSafe(open)) {
+            Ok(opened) => opened.map_err(|error| self.open_error(error)),
+            Err(_) => Err(OpenError::damaged(&self.path, "its structure is broken")),
+        }
+    }
+
+    fn replay(&self, database: &Database, facts: &Facts) -> Result<Replayed, OpenError> {
+        let mut apply = |changes: WriteSet, seq: u64| {
+            apply(database, &changes, seq).map_err(|error| self.redb("replay into", error))
+        };
+        journal::replay(&self.journal_dir, facts.store, facts.applied, &mut apply)
     }
 
     fn open_journal_dir(&self, standalone: bool) -> Result<(), OpenError> {
@@ -198,20 +236,18 @@ pub(crate) fn checkpoint(
     Ok(())
 }
 
-/// Gives a fresh record file its identity; it is whole without a journal.
-pub(crate) fn write_identity(
-    database: &Database,
-    store: u128,
-    applied: u64,
-) -> Result<(), redb::Error> {
+/// Gives a fresh record file an identity of its own; it is whole without a journal.
+pub(crate) fn write_identity(database: &Database) -> Result<(), redb::Error> {
+    let mut store = [0_u8; 16];
+    getrandom::fill(&mut store).map_err(|error| redb::Error::Io(io::Error::other(error)))?;
     let mut txn = database.begin_write()?;
     txn.set_quick_repair(true);
     {
         let mut table = txn.open_table(Definition::new(META))?;
         table.insert(META_FORMAT, FORMAT.to_le_bytes().as_slice())?;
-        table.insert(META_STORE, store.to_le_bytes().as_slice())?;
+        table.insert(META_STORE, store.as_slice())?;
     }
-    put_applied(&txn, applied)?;
+    put_applied(&txn, 0)?;
     put_standalone(&txn, true)?;
     txn.commit()?;
     Ok(())

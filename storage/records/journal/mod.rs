@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-pub(crate) use read::replay;
+pub(crate) use read::{Replayed, replay};
 
 use crate::disk::{Disk, sync_dir};
 use crate::store::remove_if_there;

@@ -1,14 +1,7 @@
 //! One operation at a time.
 
-use super::{BY_AGE, BY_NAME, BY_TAG, PEOPLE, Place, id, person};
+use super::{BY_AGE, BY_NAME, BY_TAG, PEOPLE, Place, id, person, write};
 use crate::{Error, Key, Records, Scan};
-
-fn write<T: Send + 'static>(
-    records: &Records,
-    act: impl FnOnce(&mut crate::Write) -> Result<T, Error> + Send + 'static,
-) -> Result<T, Error> {
-    records.write(act)
-}
 
 fn names(records: &Records, scan: Scan) -> Vec<String> {
     let page = records.read(|tx| tx.scan(&PEOPLE, scan)).unwrap();
@@ -89,4 +82,71 @@ fn scans_go_both_ways_and_page() {
         cursor = Some(next.to_string().parse().unwrap());
     }
     assert_eq!(paged, ["ann", "bob", "cid", "dan", "eve"]);
+}
+
+#[test]
+fn a_cursor_of_another_list_is_refused() {
+    let records = Place::new().open();
+    for number in 0..3 {
+        super::insert(&records, number).unwrap();
+    }
+    let page = records.read(|tx| tx.scan(&PEOPLE, Scan::index(&BY_AGE).limit(1))).unwrap();
+    let cursor = page.next.unwrap();
+    for scan in [Scan::all(), Scan::index(&BY_NAME), Scan::index(&BY_AGE).reverse()] {
+        let refused = records.read(|tx| tx.scan(&PEOPLE, scan.after(Some(cursor.clone()))));
+        assert_eq!(refused, Err(Error::BadCursor));
+    }
+    for text in ["", "x", "0", "00", "zz", "ABCD", &"00".repeat(5000)] {
+        let parsed = text.parse::<crate::Cursor>();
+        let refused = parsed.and_then(|cursor| {
+            records.read(|tx| tx.scan(&PEOPLE, Scan::all().after(Some(cursor))))
+        });
+        assert_eq!(refused, Err(Error::BadCursor), "{text:.20}");
+    }
+}
+
+#[test]
+fn a_cursor_cannot_leave_the_prefix() {
+    let records = Place::new().open();
+    write(&records, |tx| {
+        tx.insert(&PEOPLE, id(1), &person("ann", 1, &["a"]))?;
+        tx.insert(&PEOPLE, id(2), &person("bob", 2, &["b", "z"]))?;
+        tx.insert(&PEOPLE, id(3), &person("cid", 3, &["b"]))
+    })
+    .unwrap();
+    let wide = records.read(|tx| tx.scan(&PEOPLE, Scan::index(&BY_TAG).limit(1))).unwrap();
+    let narrow = |reverse: bool| {
+        let scan = Scan::index(&BY_TAG).prefix(Key::new().str("b")).after(wide.next.clone());
+        if reverse { scan.reverse() } else { scan }
+    };
+    assert_eq!(names(&records, narrow(false)), ["bob", "cid"]);
+    let other_way = records.read(|tx| tx.scan(&PEOPLE, narrow(true)));
+    assert_eq!(other_way, Err(Error::BadCursor));
+}
+
+#[test]
+fn what_is_too_large_is_refused_and_named() {
+    let records = Place::new().open();
+    let key = write(&records, |tx| tx.insert(&PEOPLE, id(1), &person(&"n".repeat(2000), 1, &[])));
+    assert!(matches!(key, Err(Error::TooLarge { what: "an index key", .. })), "{key:?}");
+    let value = write(&records, |tx| {
+        let tags = ["t".repeat(1000)];
+        let mut big = person("big", 1, &[]);
+        big.tags = tags.iter().cycle().take(9000).cloned().collect();
+        tx.insert(&PEOPLE, id(1), &big)
+    });
+    assert!(matches!(value, Err(Error::TooLarge { what: "a record", .. })), "{value:?}");
+    assert_eq!(records.read(|tx| tx.count(&PEOPLE)), Ok(0));
+
+    let place = Place::new();
+    let options = crate::Options { transaction_bytes_max: 1000, ..super::quiet() };
+    let records = Records::open(&place.path(), options).unwrap();
+    let many = write(&records, |tx| {
+        for number in 0..100 {
+            tx.insert(&PEOPLE, id(number), &person(&number.to_string(), 1, &[]))?;
+        }
+        Ok(())
+    });
+    assert!(matches!(many, Err(Error::TooLarge { what: "a transaction", .. })), "{many:?}");
+    assert_eq!(super::insert(&records, 1), Ok(1));
 }

@@ -36,7 +36,7 @@ impl Faults {
     }
 
     pub(crate) fn open(&self, path: &Path, builder: &Builder) -> Result<Database, DatabaseError> {
-        let file = File::options().read(true).write(true).open(path).unwrap();
+        let file = File::options().read(true).write(true).open(path)?;
         let inner = FileBackend::new(file)?;
         builder.create_with_backend(FaultyFile { inner, failing: self.file.clone() })
     }

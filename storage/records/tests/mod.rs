@@ -1,14 +1,22 @@
 //! Tests of the record store.
 
 mod basics;
+mod crash;
+mod damage;
+mod failing;
 pub(crate) mod faults;
+mod group;
+mod keys;
+mod model;
+mod shape;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 
-use crate::{Collection, Index, Key, Options, Records, Ulid};
+use crate::{Collection, Error, Index, Key, Options, Records, Ulid, Write};
 
 /// A record with keys of all kinds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +46,33 @@ pub(crate) fn id(number: u128) -> Ulid {
     Ulid(number)
 }
 
+/// A write whose errors are the engine's own.
+pub(crate) fn write<T: Send + 'static>(
+    records: &Records,
+    act: impl FnOnce(&mut Write) -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    records.write(act)
+}
+
+/// Inserts a person who is named by the number.
+pub(crate) fn insert(records: &Records, number: u128) -> Result<u64, Error> {
+    write(records, move |tx| {
+        let name = number.to_string();
+        tx.insert(&PEOPLE, id(number), &person(&name, number as i64, &["tag"]))
+    })
+}
+
+/// The ids of all people, in order.
+pub(crate) fn ids(records: &Records) -> Result<Vec<u128>, Error> {
+    let page = records.read(|tx| tx.scan(&PEOPLE, crate::Scan::all()))?;
+    Ok(page.items.into_iter().map(|stored| stored.id.0).collect())
+}
+
+/// Options under which only the test decides when a checkpoint is written.
+pub(crate) fn quiet() -> Options {
+    Options { checkpoint_interval: Duration::from_secs(3600), ..Options::default() }
+}
+
 /// A store in a directory of its own.
 pub(crate) struct Place {
     pub(crate) dir: TempDir,
@@ -52,7 +87,35 @@ impl Place {
         self.dir.path().join("records.redb")
     }
 
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.dir.path().join("records.journal")
+    }
+
     pub(crate) fn open(&self) -> Records {
-        Records::open(&self.path(), Options::default()).unwrap()
+        Records::open(&self.path(), quiet()).unwrap()
+    }
+
+    /// What a crash at this instant would leave: the files as they are, without the last words
+    /// of the open store.
+    pub(crate) fn crashed(&self) -> Self {
+        let copy = Self::new();
+        std::fs::copy(self.path(), copy.path()).unwrap();
+        std::fs::create_dir(copy.journal()).unwrap();
+        for segment in self.segments() {
+            match std::fs::copy(&segment, copy.journal().join(segment.file_name().unwrap())) {
+                // A superfluous segment may be deleted meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                copied => drop(copied.unwrap()),
+            }
+        }
+        copy
+    }
+
+    /// The journal's segment files in order.
+    pub(crate) fn segments(&self) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(self.journal()).unwrap();
+        let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
     }
 }
