@@ -83,14 +83,20 @@ export async function labelNames(match: string[] = [], signal?: AbortSignal): Pr
   return (await get<string[]>('/labels', matchers(match), signal)).data
 }
 
-/** Values of one label, or those on series that match. */
+/** Values of one label, or those on series that match, in a time range when one is given. */
 export async function labelValues(
   name: string,
   match: string[] = [],
   signal?: AbortSignal,
+  range?: { startMs: number; endMs: number },
 ): Promise<string[]> {
   const path = `/label/${encodeURIComponent(name)}/values`
-  return (await get<string[]>(path, matchers(match), signal)).data
+  const parameters = matchers(match)
+  if (range) {
+    parameters.set('start', String(range.startMs / 1000))
+    parameters.set('end', String(range.endMs / 1000))
+  }
+  return (await get<string[]>(path, parameters, signal)).data
 }
 
 /** Type, help and unit per metric name. */

@@ -1,0 +1,179 @@
+/** From the answers of the Metrics page to one chart, tables and files. Pure. */
+import type { QueryResult } from '@/api/prometheus'
+import { rowsText } from '@/base/charts/csv'
+import {
+  alignSeries,
+  distinctLabels,
+  labelText,
+  type Frame,
+  type Grid,
+  type RawSeries,
+} from '@/base/charts/frame'
+import { unitOfMetric, type Unit } from '@/base/charts/units'
+import { metricNames } from './promql'
+
+/** More lines in one chart cannot be told apart and slow the page down. */
+export const SERIES_MAX = 200
+
+/** What one row of the page brought. */
+export interface RowAnswer {
+  letter: string
+  expression: string
+  grid: Grid
+  result: QueryResult
+}
+
+/** What it took: shown under each query. */
+export interface AnswerSize {
+  series: number
+  samples: number
+}
+
+export function sizeOf(result: QueryResult): AnswerSize {
+  if (result.resultType === 'matrix') {
+    const samples = result.result.reduce((sum, series) => sum + series.values.length, 0)
+    return { series: result.result.length, samples }
+  }
+  if (result.resultType === 'vector') {
+    return { series: result.result.length, samples: result.result.length }
+  }
+  return { series: 1, samples: 1 }
+}
+
+/** All range answers as one frame; `cut` series were left out. */
+export function chartFrame(answers: readonly RowAnswer[]): { frame: Frame; cut: number } {
+  const frames = answers.map((answer) => rowFrame(answer, answers.length > 1))
+  const series = frames.flatMap((frame) => frame.series)
+  return {
+    frame: { times: frames[0]?.times ?? [], series: series.slice(0, SERIES_MAX) },
+    cut: Math.max(0, series.length - SERIES_MAX),
+  }
+}
+
+function rowFrame(answer: RowAnswer, several: boolean): Frame {
+  const raw = answer.result.resultType === 'matrix' ? answer.result.result : []
+  const frame = alignSeries(raw, answer.grid, naming(raw, answer.expression))
+  const series = frame.series.map((one) => ({
+    ...one,
+    // The key holds the expression, so that a series keeps its colour when rows move.
+    key: `${answer.expression} ${one.key}`,
+    name: several ? `${answer.letter} ${one.name}` : one.name,
+  }))
+  return { times: frame.times, series }
+}
+
+/** Names that show only what tells the series apart; the expression when nothing does. */
+function naming(raw: readonly RawSeries[], expression: string) {
+  const sets = raw.map((series) => series.metric)
+  const telling = distinctLabels(sets)
+  return (labels: Record<string, string>): string => {
+    if (telling.length === 0) return Object.keys(labels).length > 0 ? labelText(labels) : expression
+    if (telling.length === 1 && telling[0] !== '__name__') {
+      const [only = ''] = telling
+      return labels[only] || labelText(labels)
+    }
+    return labelText(Object.fromEntries(telling.flatMap((name) => pick(labels, name))))
+  }
+}
+
+function pick(labels: Record<string, string>, name: string): [string, string][] {
+  const value = labels[name]
+  return value === undefined ? [] : [[name, value]]
+}
+
+/** One line of the table view. */
+export interface InstantRow {
+  key: string
+  labels: Record<string, string>
+  /** Text of the value as the server wrote it. */
+  value: string
+}
+
+/** An instant answer as a table: a column per label, rows in the order of the server. */
+export function instantTable(result: QueryResult): { columns: string[]; rows: InstantRow[] } {
+  const series = labelled(result)
+  if (!series) {
+    return { columns: [], rows: [{ key: 'value', labels: {}, value: String(result.result[1]) }] }
+  }
+  const names = new Set(series.flatMap((one) => Object.keys(one.labels)))
+  const columns = [...names].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b))
+  return {
+    columns,
+    rows: series.map((one) => ({ key: labelText(one.labels), ...one })),
+  }
+}
+
+/** Label sets with the text of their value; undefined for a single number or text. */
+function labelled(
+  result: QueryResult,
+): { labels: Record<string, string>; value: string }[] | undefined {
+  if (result.resultType === 'matrix') {
+    return result.result.map((one) => ({ labels: one.metric, value: rangeText(one.values) }))
+  }
+  if (result.resultType === 'vector') {
+    return result.result.map((one) => ({ labels: one.metric, value: one.value[1] }))
+  }
+  return undefined
+}
+
+/** The metric's name stands first. */
+function rank(name: string): number {
+  return name === '__name__' ? 0 : 1
+}
+
+/** A range selector answers with samples; the table shows each with its instant. */
+function rangeText(values: readonly [number, string][]): string {
+  return values.map(([seconds, text]) => `${text} @${seconds}`).join('\n')
+}
+
+/** The table as text for spreadsheets. */
+export function tableText(result: QueryResult): string {
+  const { columns, rows } = instantTable(result)
+  const lines = rows.map((row) => [...columns.map((name) => row.labels[name] ?? ''), row.value])
+  return rowsText([[...columns, 'value'], ...lines])
+}
+
+/** Help, type and unit of one metric, as the exporters describe it. */
+export interface MetricFacts {
+  name: string
+  type: string
+  help: string
+}
+
+export type Metadata = Record<string, { type: string; help: string; unit: string }[]>
+
+const SUFFIXES = /_(?:bucket|count|sum|total|created|info)$/
+
+/** What is known about the metrics that an expression reads; at most three. */
+export function factsOf(expression: string, metadata: Metadata): MetricFacts[] {
+  const bare = expression.trim()
+  const names = metricNames(expression)
+  const words = bare.match(/[a-zA-Z_:][\w:]*/g) ?? []
+  const known = [...names, ...words.filter((word) => lookUp(word, metadata))]
+  return [...new Set(known)].slice(0, 3).flatMap((name) => {
+    const found = lookUp(name, metadata)
+    return found ? [{ name, type: found.type, help: found.help }] : []
+  })
+}
+
+function lookUp(name: string, metadata: Metadata) {
+  return metadata[name]?.[0] ?? metadata[name.replace(SUFFIXES, '')]?.[0]
+}
+
+const RATES = /\b(?:rate|irate|deriv)\s*\(/
+const SHARES = /\/|\bquantile\s*\(|\bbool\b|\bcount\b|\btopk\b.*\//
+
+/** The unit that an expression's values most likely have; `none` when in doubt. */
+export function unitOfExpression(expression: string, metadata: Metadata): Unit {
+  // A quotient or a count has lost the unit of what went in.
+  if (SHARES.test(expression)) return 'none'
+  const words = expression.match(/[a-zA-Z_:][\w:]*/g) ?? []
+  const names = [...new Set([...metricNames(expression), ...words])].filter(
+    (name) => metadata[name] || metadata[name.replace(SUFFIXES, '')],
+  )
+  const units = new Set(
+    names.map((name) => unitOfMetric(name, lookUp(name, metadata)?.type, RATES.test(expression))),
+  )
+  const [only] = units
+  return units.size === 1 && only ? only : 'none'
+}

@@ -1,0 +1,52 @@
+/** Building expressions of the query language from parts. Pure. */
+
+/** Matchers that pick one host: equality on each of the labels. */
+export type HostLabels = Record<string, string>
+
+/** A text as a quoted string of the language. */
+export function quote(text: string): string {
+  const escaped = text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+  return `"${escaped}"`
+}
+
+/** `instance="a",job="node"`: the inside of a selector. */
+export function matchers(labels: HostLabels): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${quote(value)}`)
+    .join(',')
+}
+
+/** A text as part of a regular expression that matches only itself. */
+export function literal(text: string): string {
+  return text.replaceAll(/[\\.+*?()|[\]{}^$]/g, '\\$&')
+}
+
+/** Selector for a few values of one label: `name=~"a|b"`. */
+export function oneOf(label: string, values: readonly string[]): string {
+  return `${label}=~${quote(values.map(literal).join('|'))}`
+}
+
+/** What the placeholders of an expression stand for. */
+export interface Blanks {
+  /** `$host`: matchers that pick the host. */
+  host: string
+  /** `$window`: how far a rate looks back, in seconds. */
+  windowS: number
+  /** `$names`: one further matcher, for charts that depend on an earlier answer. */
+  names?: string
+}
+
+/** Fills in `$host`, `$window` and `$names`. */
+export function fill(template: string, blanks: Blanks): string {
+  return template
+    .replaceAll('$host', () => blanks.host)
+    .replaceAll('$window', () => `${blanks.windowS}s`)
+    .replaceAll('$names', () => blanks.names ?? '')
+}
+
+/** Names of the metrics that an expression reads, as far as they stand before a selector. */
+export function metricNames(expression: string): string[] {
+  const found = expression.matchAll(/([a-zA-Z_:][\w:]*)\s*\{/g)
+  const names = [...found].map((match) => match[1] as string)
+  return [...new Set(names)]
+}
