@@ -125,8 +125,8 @@ pub enum Subject {
     Token {
         /// The token's id.
         id: Ulid,
-        /// The user who made it.
-        owner: Ulid,
+        /// The user who made it; none for one of the local administrator.
+        owner: Option<Ulid>,
     },
     /// The machine's administrator at the local command line.
     LocalAdministrator,

@@ -1,0 +1,122 @@
+//! Argon2id, a few at a time: each hash takes tens of megabytes and a tenth of a second.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
+use argon2::{Algorithm, Argon2, Params, Version};
+use kernel::error::{Error, Result};
+use kernel::secret::Secret;
+use tokio::sync::Semaphore;
+
+/// Hashes that wait for their turn; further ones are refused.
+const WAITING_MAX: usize = 32;
+
+/// What a password hash costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashCost {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+    /// Hashes at a time.
+    pub parallel: usize,
+}
+
+impl Default for HashCost {
+    fn default() -> Self {
+        Self { memory_kib: 64 * 1024, passes: 2, parallel: 2 }
+    }
+}
+
+/// Makes and checks password hashes; clones share the limit.
+#[derive(Clone)]
+pub(crate) struct Passwords {
+    params: Params,
+    turns: Arc<Semaphore>,
+    waiting: Arc<AtomicUsize>,
+    /// A hash of nobody's password, to spend equal time on unknown names.
+    decoy: Secret,
+}
+
+impl Passwords {
+    /// Sets the cost; computes one hash.
+    pub(crate) fn new(cost: HashCost) -> Result<Self> {
+        let params = Params::new(cost.memory_kib, cost.passes, 1, None)
+            .map_err(|error| Error::internal("identity.hash_cost", error.to_string()))?;
+        let password = crate::credential::new_session_secret()?;
+        let decoy = hash_now(&params, &password)?;
+        let turns = Arc::new(Semaphore::new(cost.parallel.max(1)));
+        Ok(Self { params, turns, waiting: Arc::default(), decoy })
+    }
+
+    /// The hash of a new password, in PHC form.
+    pub(crate) async fn hash(&self, password: Secret) -> Result<Secret> {
+        let params = self.params.clone();
+        self.in_turn(move || hash_now(&params, &password)).await
+    }
+
+    /// Whether `password` belongs to `hash`; without one it takes as long and says no.
+    pub(crate) async fn verify(&self, password: Secret, hash: Option<Secret>) -> Result<bool> {
+        let is_real = hash.is_some();
+        let hash = hash.unwrap_or_else(|| self.decoy.clone());
+        let verifier = argon(&self.params);
+        self.in_turn(move || {
+            let fits = verifier.verify_password(password.expose().as_bytes(), hash.expose());
+            Ok(fits.is_ok() && is_real)
+        })
+        .await
+    }
+
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let _place = Place::take(&self.waiting)?;
+        let turn = Arc::clone(&self.turns)
+            .acquire_owned()
+            .await
+            .map_err(|_| Error::unavailable("identity.stopping", "the server is stopping"))?;
+        let run = move || {
+            let outcome = work();
+            // The turn is given back by the work itself: a request that is cut off does not let
+            // another begin while its own hash still runs.
+            drop(turn);
+            outcome
+        };
+        tokio::task::spawn_blocking(run)
+            .await
+            .map_err(|error| Error::internal("identity.hash_failed", error))?
+    }
+}
+
+/// A place among those that wait; free again when dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize) -> Result<Self> {
+        let place = Self(waiting);
+        if waiting.fetch_add(1, Ordering::SeqCst) < WAITING_MAX {
+            return Ok(place);
+        }
+        let detail = "too many people are signing in at this moment";
+        Err(Error::limit_reached("identity.busy", detail).retry_after_s(2))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn argon(params: &Params) -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
+}
+
+fn hash_now(params: &Params, password: &Secret) -> Result<Secret> {
+    argon(params)
+        .hash_password(password.expose().as_bytes())
+        .map(|hash| Secret::new(hash.to_string()))
+        .map_err(|error| Error::internal("identity.hash_failed", error.to_string()))
+}
