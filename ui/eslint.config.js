@@ -53,7 +53,11 @@ export default ts.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       'vuejs-accessibility/label-has-for': [
         'error',
-        { required: { some: ['nesting', 'id'] }, allowChildren: true },
+        {
+          required: { some: ['nesting', 'id'] },
+          controlComponents: ['ElInput', 'ElSwitch'],
+          allowChildren: true,
+        },
       ],
       'vuejs-accessibility/no-autofocus': 'off',
     },

@@ -6,7 +6,7 @@ export const NO_VALUE = '-'
 type Maybe = number | null | undefined
 
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB']
-const DECIMAL = ['', 'K', 'M', 'G', 'T', 'P']
+const DECIMAL = ['', 'k', 'M', 'G', 'T', 'P']
 
 /** `1.5 GiB`: three significant digits, powers of 1024. */
 export function formatBytes(bytes: Maybe): string {
@@ -19,7 +19,7 @@ export function formatBytesPerSecond(rate: Maybe): string {
   return isValue(rate) ? `${formatBytes(rate)}/s` : NO_VALUE
 }
 
-/** `12.3K`: three significant digits, powers of 1000. */
+/** `12.3k`: three significant digits, powers of 1000. */
 export function formatCount(value: Maybe): string {
   if (!isValue(value)) return NO_VALUE
   return scale(value, 1000, DECIMAL, '')
