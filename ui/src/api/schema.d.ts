@@ -147,6 +147,11 @@ export interface components {
     TokenList: { items: components['schemas']['TokenView'][]; next?: string | null }
     TokenCreate: { name: string; role: string; expires_in_s?: number }
     TokenCreated: { token: components['schemas']['TokenView']; secret: string }
+    TargetTls: {
+      insecure_skip_verify: boolean
+      ca_pem?: string | null
+      server_name?: string | null
+    }
     Target: {
       id: string
       rev: number
@@ -154,11 +159,12 @@ export interface components {
       urls: string[]
       interval_s: number
       timeout_s: number
-      tls: { insecure_skip_verify: boolean; ca_pem?: string | null }
+      tls: components['schemas']['TargetTls']
       labels: Record<string, string>
       basic_user?: string | null
       has_secret: boolean
       enabled: boolean
+      honor_labels: boolean
       relabel?: string | null
       metric_relabel?: string | null
       sample_limit?: number | null
@@ -169,12 +175,13 @@ export interface components {
       urls?: string[]
       interval_s?: number
       timeout_s?: number
-      tls?: { insecure_skip_verify: boolean; ca_pem?: string | null }
+      tls?: components['schemas']['TargetTls']
       labels?: Record<string, string>
       basic_user?: string | null
       basic_password?: string | null
       bearer_token?: string | null
       enabled?: boolean
+      honor_labels?: boolean
       relabel?: string | null
       metric_relabel?: string | null
       sample_limit?: number | null
@@ -204,7 +211,7 @@ export interface components {
       target_id?: string
       url?: string
       timeout_s?: number
-      tls?: { insecure_skip_verify: boolean; ca_pem?: string | null }
+      tls?: components['schemas']['TargetTls']
       basic_user?: string | null
       basic_password?: string | null
       bearer_token?: string | null

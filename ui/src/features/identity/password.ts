@@ -2,8 +2,11 @@
 
 /** The server refuses shorter ones. */
 export const PASSWORD_LENGTH_MIN = 12
+/** Names shorter than this may occur in a password by chance. */
+const NAME_LENGTH_COUNTED = 4
+const DIFFERENT_CHARACTERS_MIN = 5
 
-export type PasswordRule = 'length' | 'different' | 'name'
+export type PasswordRule = 'length' | 'variety' | 'name' | 'different'
 
 export interface PasswordCheck {
   rule: PasswordRule
@@ -13,11 +16,15 @@ export interface PasswordCheck {
 /** Each rule with whether `next` keeps it; an empty text keeps none. */
 export function checkPassword(next: string, current: string, name: string): PasswordCheck[] {
   const some = next !== ''
-  const lower = next.toLowerCase()
+  const plain = next.toLowerCase()
+  const names = [name.toLowerCase(), 'onemonitor'].filter(
+    (word) => [...word].length >= NAME_LENGTH_COUNTED,
+  )
   return [
     { rule: 'length', ok: [...next].length >= PASSWORD_LENGTH_MIN },
+    { rule: 'variety', ok: new Set(plain).size >= DIFFERENT_CHARACTERS_MIN },
+    { rule: 'name', ok: some && !names.some((word) => plain.includes(word)) },
     { rule: 'different', ok: some && next !== current },
-    { rule: 'name', ok: some && (name === '' || !lower.includes(name.toLowerCase())) },
   ]
 }
 

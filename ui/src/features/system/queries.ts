@@ -33,9 +33,11 @@ export function useSelfChart(chart: SelfChart) {
       const onStep = (ms: number) => Math.floor(ms / 1_000 / stepS) * stepS * 1_000
       const grid = { startMs: onStep(time.window.startMs), endMs: onStep(time.window.endMs), stepS }
       const frames = await Promise.all(
-        chart.queries.map(async ({ expr, by, name }) => {
+        chart.queries.map(async ({ expr, by, line }) => {
           const answer = await queryRange(withWindow(expr, stepS), grid, signal)
-          return alignSeries(answer.data.result, grid, (labels) => (by && labels[by]) || name || '')
+          const frame = alignSeries(answer.data.result, grid, (labels) => (by && labels[by]) || '')
+          const named = line ? { key: line, colourKey: line, name: line } : {}
+          return { ...frame, series: frame.series.map((series) => ({ ...series, ...named })) }
         }),
       )
       return {

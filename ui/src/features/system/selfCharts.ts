@@ -1,20 +1,26 @@
 /** What the System page draws of the appliance's own metrics. Pure. */
+import type { ChartKind } from '@/base/charts/plotOptions'
 import type { Unit } from '@/base/charts/units'
 
-/** One chart: expressions over series of `job="onemonitor"`, `$window` being the rate window. */
+/** One expression over series of `job="onemonitor"`, `$window` being the rate window. */
+export interface SelfQuery {
+  expr: string
+  /** Label whose value names each series. */
+  by?: string
+  /** Text key below `system.line` that names the only series. */
+  line?: string
+}
+
 export interface SelfChart {
   /** Text key below `system.chart`. */
   key: string
   unit: Unit
-  kind: 'line' | 'area' | 'stacked'
-  queries: readonly {
-    expr: string
-    /** Label whose value names a series. */ by?: string
-    name?: string
-  }[]
+  kind: ChartKind
+  queries: readonly SelfQuery[]
 }
 
-const SELF = 'job="onemonitor"'
+const SELF = '{job="onemonitor"}'
+const LATENCY = `sum by (le) (rate(onemonitor_http_request_duration_seconds_bucket${SELF}[$window]))`
 
 export const SELF_CHARTS: readonly SelfChart[] = [
   {
@@ -22,9 +28,10 @@ export const SELF_CHARTS: readonly SelfChart[] = [
     unit: 'per_s',
     kind: 'line',
     queries: [
+      { expr: `sum(rate(onemonitor_series_samples_total${SELF}[$window]))`, line: 'stored' },
       {
-        expr: `sum(rate(onemonitor_series_samples_appended_total{${SELF}}[$window]))`,
-        name: 'samples',
+        expr: `sum(rate(onemonitor_series_rejected_samples_total${SELF}[$window]))`,
+        line: 'refused',
       },
     ],
   },
@@ -32,19 +39,19 @@ export const SELF_CHARTS: readonly SelfChart[] = [
     key: 'active',
     unit: 'none',
     kind: 'line',
-    queries: [{ expr: `sum(onemonitor_series_active{${SELF}})`, name: 'series' }],
+    queries: [{ expr: `sum(onemonitor_series_active${SELF})`, line: 'series' }],
   },
   {
     key: 'cpu',
     unit: 'percent',
     kind: 'line',
-    queries: [{ expr: `sum(rate(process_cpu_seconds_total{${SELF}}[$window]))`, name: 'cpu' }],
+    queries: [{ expr: `sum(rate(process_cpu_seconds_total${SELF}[$window]))`, line: 'process' }],
   },
   {
     key: 'memory',
     unit: 'bytes',
     kind: 'line',
-    queries: [{ expr: `sum(process_resident_memory_bytes{${SELF}})`, name: 'memory' }],
+    queries: [{ expr: `sum(process_resident_memory_bytes${SELF})`, line: 'process' }],
   },
   {
     key: 'requests',
@@ -52,16 +59,36 @@ export const SELF_CHARTS: readonly SelfChart[] = [
     kind: 'line',
     queries: [
       {
-        expr: `sum by (status) (rate(onemonitor_http_requests_total{${SELF}}[$window]))`,
+        expr: `sum by (status) (rate(onemonitor_http_requests_total${SELF}[$window]))`,
         by: 'status',
       },
+    ],
+  },
+  {
+    key: 'latency',
+    unit: 'seconds',
+    kind: 'line',
+    queries: [
+      { expr: `histogram_quantile(0.5, ${LATENCY})`, line: 'median' },
+      { expr: `histogram_quantile(0.99, ${LATENCY})`, line: 'p99' },
     ],
   },
   {
     key: 'storage',
     unit: 'bytes',
     kind: 'line',
-    queries: [{ expr: `sum by (store) (onemonitor_store_bytes{${SELF}})`, by: 'store' }],
+    queries: [{ expr: `sum by (store) (onemonitor_store_bytes${SELF})`, by: 'store' }],
+  },
+  {
+    key: 'scrapes',
+    unit: 'per_s',
+    kind: 'line',
+    queries: [
+      {
+        expr: `sum by (outcome) (rate(onemonitor_telemetry_scrapes_total${SELF}[$window]))`,
+        by: 'outcome',
+      },
+    ],
   },
 ]
 

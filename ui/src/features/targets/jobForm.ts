@@ -16,17 +16,20 @@ export interface JobForm {
   secret: string
   skipVerify: boolean
   caPem: string
+  serverName: string
   sampleLimit: string
   bodyLimitMib: string
   relabel: string
   metricRelabel: string
   enabled: boolean
+  honorLabels: boolean
 }
 
 /** Names of fields with a text key of what is wrong with them. */
 export type JobErrors = Partial<Record<keyof JobForm, { key: string; at?: string }>>
 
 const MIB = 1_048_576
+const INTERVAL_MIN_S = 0.1
 const INTERVAL_MAX_S = 86_400
 
 export const NEW_JOB: JobForm = {
@@ -40,11 +43,13 @@ export const NEW_JOB: JobForm = {
   secret: '',
   skipVerify: false,
   caPem: '',
+  serverName: '',
   sampleLimit: '',
   bodyLimitMib: '',
   relabel: '',
   metricRelabel: '',
   enabled: true,
+  honorLabels: false,
 }
 
 export function formOf(target: Target): JobForm {
@@ -61,11 +66,13 @@ export function formOf(target: Target): JobForm {
     secret: '',
     skipVerify: target.tls.insecure_skip_verify,
     caPem: target.tls.ca_pem ?? '',
+    serverName: target.tls.server_name ?? '',
     sampleLimit: target.sample_limit ? String(target.sample_limit) : '',
     bodyLimitMib: target.body_limit_bytes ? String(target.body_limit_bytes / MIB) : '',
     relabel: target.relabel ?? '',
     metricRelabel: target.metric_relabel ?? '',
     enabled: target.enabled,
+    honorLabels: target.honor_labels,
   }
 }
 
@@ -79,7 +86,8 @@ export function validateJob(form: JobForm, hasSecret: boolean): JobErrors {
   else if (badUrl) errors.urls = { key: 'urlWrong', at: badUrl }
   const interval = Number(form.intervalS)
   const timeout = Number(form.timeoutS)
-  if (!(interval >= 1 && interval <= INTERVAL_MAX_S)) errors.intervalS = { key: 'intervalWrong' }
+  if (!(interval >= INTERVAL_MIN_S && interval <= INTERVAL_MAX_S))
+    errors.intervalS = { key: 'intervalWrong' }
   if (!(timeout > 0 && timeout <= interval)) errors.timeoutS = { key: 'timeoutWrong' }
   const badLabel = lines(form.labels).find((line) => !LABEL.test(line))
   if (badLabel) errors.labels = { key: 'labelWrong', at: badLabel }
@@ -99,6 +107,7 @@ export function writeOf(form: JobForm): TargetWrite {
     timeout_s: Number(form.timeoutS),
     labels: parseLabels(form.labels),
     enabled: form.enabled,
+    honor_labels: form.honorLabels,
     relabel: form.relabel.trim() || null,
     metric_relabel: form.metricRelabel.trim() || null,
     sample_limit: form.sampleLimit ? Number(form.sampleLimit) : null,
@@ -120,7 +129,11 @@ export function probeOf(form: JobForm, id: string | undefined): ProbeRequest {
 function access(form: JobForm) {
   const secret = form.secret || undefined
   return {
-    tls: { insecure_skip_verify: form.skipVerify, ca_pem: form.caPem.trim() || null },
+    tls: {
+      insecure_skip_verify: form.skipVerify,
+      ca_pem: form.caPem.trim() || null,
+      server_name: form.serverName.trim() || null,
+    },
     basic_user: form.auth === 'basic' ? form.user.trim() : null,
     ...(form.auth === 'basic' ? { basic_password: secret, bearer_token: null } : {}),
     ...(form.auth === 'bearer' ? { bearer_token: secret, basic_password: null } : {}),
