@@ -169,6 +169,8 @@ export interface components {
       metric_relabel?: string | null
       sample_limit?: number | null
       body_limit_bytes?: number | null
+      created_at: string
+      updated_at: string
     }
     TargetWrite: {
       name?: string

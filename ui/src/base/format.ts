@@ -62,8 +62,8 @@ export function formatDuration(seconds: Maybe, words: DurationWords = DURATION_W
   const sign = seconds < 0 ? '-' : ''
   const size = Math.abs(seconds)
   if (size === 0) return `0 ${words.s}`
-  if (size < 0.9995) return `${sign}${trim(size * 1000)} ${words.ms}`
-  if (size < 59.5) return `${sign}${trim(size)} ${words.s}`
+  if (size < 0.9995) return `${sign}${rounded(size * 1000)} ${words.ms}`
+  if (size < 59.5) return `${sign}${rounded(size)} ${words.s}`
   return sign + twoUnits(Math.round(size), words)
 }
 
@@ -99,16 +99,17 @@ function isValue(value: Maybe): value is number {
 function scale(value: number, base: number, units: string[], gap: string): string {
   let size = Math.abs(value)
   let unit = 0
-  while (Number(size.toPrecision(3)) >= base && unit < units.length - 1) {
+  while (rounded(size) >= base && unit < units.length - 1) {
     size /= base
     unit += 1
   }
-  const digits = unit === 0 && Number.isInteger(size) ? String(size) : trim(size)
+  const digits = unit === 0 && Number.isInteger(size) ? size : rounded(size)
   return `${value < 0 ? '-' : ''}${digits}${gap}${units[unit]}`.trimEnd()
 }
 
-function trim(value: number): string {
-  return value >= 1000 ? String(Math.round(value)) : String(Number(value.toPrecision(3)))
+/** Three significant digits, but never fewer than the whole number. */
+function rounded(value: number): number {
+  return value >= 1000 ? Math.round(value) : Number(value.toPrecision(3))
 }
 
 function twoUnits(seconds: number, words: DurationWords): string {
