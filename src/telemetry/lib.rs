@@ -1,2 +1,246 @@
-//! (being written)
+//! Metrics, in and out: pulls them from targets and from this machine, takes what others push,
+//! and answers queries in the way of Prometheus.
+//!
+//! Invariants: every operation begins with the permission check; the engine is called on the
+//! blocking pool alone; an acknowledgement is sent after the data is durable; whatever a target,
+//! a sender or a query asks for stays within a limit of the settings, and one that misbehaves
+//! harms no other.
+
+mod api;
+mod duration;
+mod host;
+mod hosts;
+mod intake;
+mod model;
+mod own_metrics;
+mod query;
+mod receive;
+mod room;
 mod scrape;
+mod settings;
+mod store;
+mod targets;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use kernel::clock::Clock;
+use kernel::db::Db;
+use kernel::error::{Error, Result};
+use kernel::metrics::Metrics;
+use kernel::stop::Stop;
+use metric::Labels;
+use series::Series;
+use tokio::sync::Semaphore;
+
+pub use api::{router, routes};
+pub use hosts::{Host, HostHealth, HostPage, HostQuery, HostSpark, ProcessGroup, ProcessList};
+pub use model::{Target, TargetId, TargetPage, TargetTls, TargetWrite};
+pub use query::{InstantQuery, QueryBounds, QueryError, RangeQuery};
+pub use scrape::doctor::{ProbeProblem, ProbeReport, ProbeRequest, ProbeStep, ProbeStepName};
+pub use scrape::job::{BasicAuth, ScrapeJob, TlsSettings};
+pub use scrape::relabel::RelabelRule;
+pub use scrape::status::TargetHealth;
+pub use scrape::target::TargetOrigin;
+pub use settings::{
+    HostSettings, QuerySettings, ReceiveSettings, ScrapeSettings, TelemetrySettings,
+};
+pub use targets::{TargetStatus, TargetStatusList};
+
+use intake::Intake;
+use own_metrics::ScrapeMetrics;
+use query::run::Queries;
+use receive::Receiver;
+use room::Room;
+use scrape::cycle::Shared;
+use scrape::manager::Manager;
+use scrape::source::Source;
+use scrape::target::ScrapeTarget;
+
+/// The `job` label of this machine's metrics.
+pub(crate) const HOST_JOB: &str = "node";
+/// The `job` label of the appliance's own metrics.
+pub(crate) const OWN_JOB: &str = "onemonitor";
+
+/// Metrics, in and out; clones share one.
+#[derive(Clone)]
+pub struct Telemetry(Arc<Inner>);
+
+struct Inner {
+    series: Series,
+    db: Db,
+    clock: Clock,
+    intake: Intake,
+    manager: Manager,
+    receiver: Receiver,
+    queries: Queries,
+    scrape: ScrapeSettings,
+    room: Room,
+    probes: Semaphore,
+}
+
+impl Telemetry {
+    /// Puts the service together; [`Telemetry::run`] starts it.
+    ///
+    /// # Errors
+    /// `Invalid` for a scrape job of the settings that is wrong; the text names it.
+    pub async fn open(
+        series: Series,
+        db: Db,
+        clock: Clock,
+        metrics: &Metrics,
+        settings: TelemetrySettings,
+    ) -> Result<Self> {
+        let metrics = metrics.clone();
+        // Jobs may name files of certificates.
+        let build = move || Self::build(series, db, clock, &metrics, settings);
+        let built = tokio::task::spawn_blocking(build).await;
+        built.map_err(|error| Error::internal("telemetry.open_failed", error))?
+    }
+
+    fn build(
+        series: Series,
+        db: Db,
+        clock: Clock,
+        metrics: &Metrics,
+        settings: TelemetrySettings,
+    ) -> Result<Self> {
+        let intake = Intake::new(series.clone(), metrics);
+        let room = Room::new(settings.scrape.bodies_bytes_max);
+        let shared = Shared {
+            intake: intake.clone(),
+            clock: clock.clone(),
+            turns: Arc::new(Semaphore::new(settings.scrape.concurrency_max.max(1))),
+            room: room.clone(),
+            metrics: ScrapeMetrics::new(metrics),
+        };
+        let local = local_targets(&settings, &clock, metrics, &series)?;
+        let manager = Manager::new(shared, settings.scrape.clone(), db.clone(), local)?;
+        Ok(Self(Arc::new(Inner {
+            series,
+            db,
+            clock,
+            intake,
+            manager,
+            receiver: Receiver::new(settings.receive, metrics),
+            queries: Queries::new(settings.query, metrics),
+            scrape: settings.scrape,
+            room,
+            probes: Semaphore::new(scrape::doctor::PROBES_MAX),
+        })))
+    }
+
+    /// Scrapes targets and this machine until `stop`.
+    pub async fn run(self, stop: Stop) {
+        self.0.manager.clone().run(stop).await;
+    }
+
+    /// Takes over other scrape jobs of the configuration; targets that stay go on.
+    ///
+    /// # Errors
+    /// `Invalid` for a job that is wrong; then nothing changes.
+    pub async fn set_jobs(&self, jobs: Vec<ScrapeJob>) -> Result<()> {
+        let manager = self.0.manager.clone();
+        let set = tokio::task::spawn_blocking(move || manager.set_jobs(&jobs)).await;
+        set.map_err(|error| Error::internal("telemetry.jobs_failed", error))?
+    }
+
+    /// Looks at the stored targets anew: some were created, changed or deleted.
+    ///
+    /// # Errors
+    /// None at present; the look itself happens later.
+    #[expect(clippy::unused_async, reason = "the shape of an event's handler")]
+    pub async fn refresh_targets(&self) -> Result<()> {
+        self.0.manager.wake();
+        Ok(())
+    }
+
+    pub(crate) fn series(&self) -> &Series {
+        &self.0.series
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(crate) fn intake(&self) -> &Intake {
+        &self.0.intake
+    }
+
+    pub(crate) fn manager(&self) -> &Manager {
+        &self.0.manager
+    }
+
+    pub(crate) fn receiver(&self) -> &Receiver {
+        &self.0.receiver
+    }
+
+    pub(crate) fn queries(&self) -> &Queries {
+        &self.0.queries
+    }
+
+    pub(crate) fn scrape_settings(&self) -> &ScrapeSettings {
+        &self.0.scrape
+    }
+
+    pub(crate) fn room(&self) -> &Room {
+        &self.0.room
+    }
+
+    pub(crate) fn probes(&self) -> &Semaphore {
+        &self.0.probes
+    }
+}
+
+/// The sources that need no network, each with the target that stands for it.
+fn local_targets(
+    settings: &TelemetrySettings,
+    clock: &Clock,
+    metrics: &Metrics,
+    series: &Series,
+) -> Result<Vec<(ScrapeTarget, Source)>> {
+    let mut local = Vec::new();
+    let instance = settings.hostname.as_str();
+    if settings.host.enabled {
+        let host = host::Host::new(&settings.host, clock.clone());
+        let target = local_target(HOST_JOB, instance, "/proc", TargetOrigin::Host, settings)?;
+        local.push((target, Source::Host(Arc::new(Mutex::new(host)))));
+    }
+    if settings.host.own_metrics {
+        let own = own_metrics::OwnMetrics::new(metrics, series.clone());
+        let target = local_target(OWN_JOB, instance, "/metrics", TargetOrigin::Own, settings)?;
+        local.push((target, Source::Own(own)));
+    }
+    Ok(local)
+}
+
+fn local_target(
+    job: &str,
+    instance: &str,
+    url: &str,
+    origin: TargetOrigin,
+    settings: &TelemetrySettings,
+) -> Result<ScrapeTarget> {
+    let interval = settings.host.interval.max(Duration::from_millis(100));
+    let described = ScrapeJob { name: job.to_owned(), ..ScrapeJob::default() };
+    let compiled = described.compile(&settings.scrape)?;
+    let labels = Labels::new([("job", job), ("instance", instance)])
+        .map_err(|error| Error::internal("telemetry.labels", error))?;
+    Ok(ScrapeTarget {
+        discovered: labels.clone(),
+        labels,
+        url: url.to_owned(),
+        origin,
+        target_id: None,
+        interval,
+        timeout: interval,
+        scraping: compiled.scraping,
+    })
+}

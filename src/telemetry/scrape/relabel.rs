@@ -42,7 +42,7 @@ pub struct RelabelRule {
 /// A rule that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("relabel rule {number}: {reason}")]
-pub struct RelabelError {
+pub(crate) struct RelabelError {
     /// Which rule, counted from 1.
     pub number: usize,
     /// What is wrong with it.
@@ -84,7 +84,8 @@ impl Relabel {
     /// Checks and compiles rules.
     pub(crate) fn compile(rules: &[RelabelRule]) -> Result<Self, RelabelError> {
         if rules.len() > RULES_MAX {
-            let reason = format!("there are {} rules, at most {RULES_MAX} are allowed", rules.len());
+            let reason =
+                format!("there are {} rules, at most {RULES_MAX} are allowed", rules.len());
             return Err(RelabelError { number: RULES_MAX + 1, reason });
         }
         let mut compiled = Vec::with_capacity(rules.len());
@@ -94,11 +95,6 @@ impl Relabel {
             compiled.push(checked.map_err(|reason| RelabelError { number, reason })?);
         }
         Ok(Self { rules: compiled })
-    }
-
-    /// Whether there are no rules.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rules.is_empty()
     }
 
     /// Applies the rules in order; `false` means that the target or sample is dropped.

@@ -1,5 +1,4 @@
 //! Tests of relabelling, after the cases of Prometheus' own table.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use metric::{Labels, LabelsBuilder};
 use proptest::prelude::*;
@@ -38,28 +37,56 @@ fn replace() {
         Some(r#"{a="boobam", b="bar", c="baz"}"#),
     );
     // Anchored: no match in the middle, so nothing changes.
-    check(&[("a", "xfoox")], "[{source_labels: [a], target_label: b, regex: foo}]", Some(r#"{a="xfoox"}"#));
+    check(
+        &[("a", "xfoox")],
+        "[{source_labels: [a], target_label: b, regex: foo}]",
+        Some(r#"{a="xfoox"}"#),
+    );
     // An empty result deletes the label; an empty target does nothing.
-    check(&[("a", "boo")], "[{source_labels: [a], target_label: a, regex: 'b.*', replacement: ''}]", Some("{}"));
-    check(&[("a", "boo")], "[{source_labels: [a], target_label: '${2}', regex: '(b.*)'}]", Some(r#"{a="boo"}"#));
+    check(
+        &[("a", "boo")],
+        "[{source_labels: [a], target_label: a, regex: 'b.*', replacement: ''}]",
+        Some("{}"),
+    );
+    check(
+        &[("a", "boo")],
+        "[{source_labels: [a], target_label: '${2}', regex: '(b.*)'}]",
+        Some(r#"{a="boo"}"#),
+    );
     check(
         &[("__meta_sd_tags", "path:/secret,job:some-job")],
         "[{source_labels: [__meta_sd_tags], target_label: '__${1}', \
           regex: '(?:.+,|^)(job):([^,]+).*', replacement: '${2}'}]",
         None.or(Some(r#"{__job="some-job", __meta_sd_tags="path:/secret,job:some-job"}"#)),
     );
-    check(&[("a", "x\ny")], "[{source_labels: [a], target_label: b, regex: 'x.y', replacement: hit}]", Some(r#"{a="x\ny", b="hit"}"#));
-    check(&[("a", "5")], "[{source_labels: [a], target_label: b, replacement: '$$$1'}]", Some(r#"{a="5", b="$5"}"#));
+    check(
+        &[("a", "x\ny")],
+        "[{source_labels: [a], target_label: b, regex: 'x.y', replacement: hit}]",
+        Some(r#"{a="x\ny", b="hit"}"#),
+    );
+    check(
+        &[("a", "5")],
+        "[{source_labels: [a], target_label: b, replacement: '$$$1'}]",
+        Some(r#"{a="5", b="$5"}"#),
+    );
     check(&[], "[{target_label: b, replacement: fixed}]", Some(r#"{b="fixed"}"#));
 }
 
 #[test]
 fn keep_and_drop() {
     check(&[("a", "foo")], "[{source_labels: [a], regex: '.*o.*', action: drop}]", None);
-    check(ABC, "[{source_labels: [a], regex: '.*b.*', action: drop}]", Some(r#"{a="foo", b="bar", c="baz"}"#));
+    check(
+        ABC,
+        "[{source_labels: [a], regex: '.*b.*', action: drop}]",
+        Some(r#"{a="foo", b="bar", c="baz"}"#),
+    );
     check(&[("a", "foo")], "[{source_labels: [a], regex: 'no-match', action: keep}]", None);
     check(&[("a", "foo")], "[{source_labels: [a], regex: 'f|o', action: keep}]", None);
-    check(&[("a", "foo")], "[{source_labels: [a], regex: 'x|foo', action: KEEP}]", Some(r#"{a="foo"}"#));
+    check(
+        &[("a", "foo")],
+        "[{source_labels: [a], regex: 'x|foo', action: KEEP}]",
+        Some(r#"{a="foo"}"#),
+    );
     let ports = &[("__tmp_port", "1234"), ("__port1", "1234"), ("__port2", "5678")];
     let kept = Some(r#"{__port1="1234", __port2="5678", __tmp_port="1234"}"#);
     check(ports, "[{source_labels: [__tmp_port], action: keepequal, target_label: __port1}]", kept);
@@ -76,19 +103,40 @@ fn names() {
         Some(r#"{a="foo", b1="bar", b2="baz", bar_b1="bar", bar_b2="baz"}"#),
     );
     check(
-        &[("a", "foo"), ("__meta_my_bar", "aaa"), ("__meta_my_baz", "bbb"), ("__meta_other", "ccc")],
+        &[
+            ("a", "foo"),
+            ("__meta_my_bar", "aaa"),
+            ("__meta_my_baz", "bbb"),
+            ("__meta_other", "ccc"),
+        ],
         "[{regex: '__meta_(my.*)', action: labelmap}, {regex: '__meta.*', action: labeldrop}]",
         Some(r#"{a="foo", my_bar="aaa", my_baz="bbb"}"#),
     );
-    check(&[("a", "foo"), ("b1", "bar")], "[{regex: 'a', action: labelkeep}]", Some(r#"{a="foo"}"#));
+    check(
+        &[("a", "foo"), ("b1", "bar")],
+        "[{regex: 'a', action: labelkeep}]",
+        Some(r#"{a="foo"}"#),
+    );
 }
 
 #[test]
 fn letters_and_hashes() {
-    check(&[("foo", "bAr123Foo")], "[{source_labels: [foo], action: uppercase, target_label: up}, {source_labels: [foo], action: lowercase, target_label: low}]", Some(r#"{foo="bAr123Foo", low="bar123foo", up="BAR123FOO"}"#));
+    check(
+        &[("foo", "bAr123Foo")],
+        "[{source_labels: [foo], action: uppercase, target_label: up}, {source_labels: [foo], action: lowercase, target_label: low}]",
+        Some(r#"{foo="bAr123Foo", low="bar123foo", up="BAR123FOO"}"#),
+    );
     // From Prometheus' own test table: md5 of "foo" modulo 1000, and of "foo\nbar".
-    check(&[("c", "baz")], "[{source_labels: [c], target_label: d, action: hashmod, modulus: 1000}]", Some(r#"{c="baz", d="976"}"#));
-    check(&[("a", "foo\nbar")], "[{source_labels: [a], target_label: b, action: hashmod, modulus: 1000}]", Some(r#"{a="foo\nbar", b="734"}"#));
+    check(
+        &[("c", "baz")],
+        "[{source_labels: [c], target_label: d, action: hashmod, modulus: 1000}]",
+        Some(r#"{c="baz", d="976"}"#),
+    );
+    check(
+        &[("a", "foo\nbar")],
+        "[{source_labels: [a], target_label: b, action: hashmod, modulus: 1000}]",
+        Some(r#"{a="foo\nbar", b="734"}"#),
+    );
 }
 
 #[test]
@@ -99,9 +147,18 @@ fn senseless_rules_are_named() {
     };
     wrong("[{}]", "relabel rule 1: replace needs target_label");
     wrong("[{target_label: a}, {action: jump}]", "relabel rule 2: \"jump\" is not an action");
-    wrong("[{action: hashmod, target_label: a}]", "relabel rule 1: hashmod needs a modulus above 0");
-    wrong("[{action: labeldrop, source_labels: [a]}]", "relabel rule 1: labeldrop takes a regex and nothing else");
-    wrong("[{action: keepequal, target_label: a, regex: x}]", "relabel rule 1: keepequal takes source_labels and target_label and nothing else");
+    wrong(
+        "[{action: hashmod, target_label: a}]",
+        "relabel rule 1: hashmod needs a modulus above 0",
+    );
+    wrong(
+        "[{action: labeldrop, source_labels: [a]}]",
+        "relabel rule 1: labeldrop takes a regex and nothing else",
+    );
+    wrong(
+        "[{action: keepequal, target_label: a, regex: x}]",
+        "relabel rule 1: keepequal takes source_labels and target_label and nothing else",
+    );
     let error = Relabel::compile(&rules("[{action: drop, regex: '('}]")).unwrap_err();
     assert!(error.to_string().contains("bad regex"), "{error}");
     assert!(serde_yaml_ng::from_str::<Vec<RelabelRule>>("[{regexp: x}]").is_err());

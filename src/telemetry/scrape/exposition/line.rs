@@ -135,10 +135,7 @@ fn value_word<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, String> {
 }
 
 /// The labels up to and with the closing brace. A quoted name without a value is the metric's.
-fn parse_labels<'a>(
-    cursor: &mut Cursor<'a>,
-    labels: &mut Vec<RawLabel<'a>>,
-) -> Result<(), String> {
+fn parse_labels<'a>(cursor: &mut Cursor<'a>, labels: &mut Vec<RawLabel<'a>>) -> Result<(), String> {
     loop {
         cursor.skip_blanks();
         if cursor.take(b'}') {

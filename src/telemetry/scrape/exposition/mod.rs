@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 use metric::MetricType;
 
-pub(crate) use check::{Checked, Problem, check};
+pub(crate) use check::{Problem, check};
 use cursor::Cursor;
 
 /// Which format a body is in.

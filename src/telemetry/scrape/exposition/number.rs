@@ -18,9 +18,8 @@ pub(super) fn parse_value(text: &str) -> Result<f64, String> {
 
 /// Reads a time in whole milliseconds.
 pub(super) fn parse_millis(text: &str) -> Result<i64, String> {
-    text.parse().map_err(|_| {
-        format!("the timestamp {} is not a whole number of milliseconds", shown(text))
-    })
+    text.parse()
+        .map_err(|_| format!("the timestamp {} is not a whole number of milliseconds", shown(text)))
 }
 
 /// Reads a time in seconds with a fraction and gives milliseconds.

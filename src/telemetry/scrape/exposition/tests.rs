@@ -125,11 +125,10 @@ fn open_metrics() {
     open("a{b=\"c\"} 1 1.5 # {t=\"x\"} 0.2 1.7\n# EOF", &["__name__=a,b=c 1 @1500", "End"]);
     open("a 1 # {} 1\n# EOF", &["__name__=a 1", "End"]);
     open("a 1 1700000000.123\n# EOF", &["__name__=a 1 @1700000000123", "End"]);
-    open("# TYPE a info\n# TYPE b gaugehistogram\n# EOF", &[
-        "Type(\"a\", Info)",
-        "Type(\"b\", GaugeHistogram)",
-        "End",
-    ]);
+    open(
+        "# TYPE a info\n# TYPE b gaugehistogram\n# EOF",
+        &["Type(\"a\", Info)", "Type(\"b\", GaugeHistogram)", "End"],
+    );
 }
 
 #[test]
@@ -146,9 +145,15 @@ fn open_metrics_is_strict() {
     check(" a 1\n# EOF", "line 1: expected a metric name at column 1, got ' '");
     check("a 1 x\n# EOF", "line 1: the timestamp \"x\" is not a number of seconds");
     check("a 1 NaN\n# EOF", "line 1: the timestamp \"NaN\" is not a number of seconds");
-    check("a 1 2 3\n# EOF", "line 1: expected an exemplar or the end of the line at column 7, got '3'");
+    check(
+        "a 1 2 3\n# EOF",
+        "line 1: expected an exemplar or the end of the line at column 7, got '3'",
+    );
     check("a 1 # x\n# EOF", "line 1: expected the exemplar's labels at column 7, got 'x'");
-    check("# UNIT a bytes\n# EOF", "line 1: the unit \"bytes\" is not the end of the metric's name");
+    check(
+        "# UNIT a bytes\n# EOF",
+        "line 1: the unit \"bytes\" is not the end of the metric's name",
+    );
     check("# TYPE a untyped\n# EOF", "line 1: \"untyped\" is not a metric type");
     check("# a comment\n# EOF", "line 1: expected # HELP, # TYPE, # UNIT or # EOF");
 }

@@ -1,0 +1,76 @@
+//! The one way of samples into the engine, counted. Blocks until they are durable.
+
+use kernel::metrics::Metrics;
+use metric::Metadata;
+use series::{AppendError, Appended, Batch, Series};
+
+use crate::own_metrics::IntakeMetrics;
+use crate::scrape::fetch::ScrapeFailure;
+use crate::scrape::series_cache::Row;
+
+/// Metadata entries written at one time.
+const METADATA_SLICE: usize = 1_000;
+
+/// Appends samples and counts what became of them.
+#[derive(Clone)]
+pub(crate) struct Intake {
+    series: Series,
+    metrics: IntakeMetrics,
+}
+
+impl std::fmt::Debug for Intake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Intake")
+    }
+}
+
+impl Intake {
+    pub(crate) fn new(series: Series, metrics: &Metrics) -> Self {
+        Self { series, metrics: IntakeMetrics::new(metrics) }
+    }
+
+    /// Appends the rows of a scrape; gives what to tell of samples that were refused.
+    pub(crate) fn append(&self, rows: &[Row]) -> Result<Option<ScrapeFailure>, ScrapeFailure> {
+        let mut batch = Batch::with_capacity(rows.len());
+        for row in rows {
+            batch.push(row.labels.encoded(), row.timestamp_ms, row.value);
+        }
+        let appended = self
+            .append_batch(&batch, "scrape")
+            .map_err(|error| ScrapeFailure::new("storage", error.to_string()))?;
+        let Some(first) = appended.rejections.first() else { return Ok(None) };
+        let detail = format!(
+            "{} samples were not stored; the first: {}: {}",
+            appended.rejected, first.series, first.reason
+        );
+        Ok(Some(ScrapeFailure::new("not_stored", detail)))
+    }
+
+    /// Appends a batch that came by `source`.
+    pub(crate) fn append_batch(
+        &self,
+        batch: &Batch<'_>,
+        source: &str,
+    ) -> Result<Appended, AppendError> {
+        let appended = self.series.append(batch)?;
+        self.metrics.stored.with_label_values(&[source]).inc_by(appended.accepted);
+        let mut listed = 0;
+        for rejection in &appended.rejections {
+            self.metrics.refused.with_label_values(&[source, rejection.reason.code()]).inc();
+            listed += 1;
+        }
+        if appended.rejected > listed {
+            let others = appended.rejected - listed;
+            self.metrics.refused.with_label_values(&[source, "not_listed"]).inc_by(others);
+        }
+        Ok(appended)
+    }
+
+    /// States what metrics mean.
+    pub(crate) fn set_metadata(&self, stated: &[(&str, Metadata)]) -> Result<(), AppendError> {
+        for slice in stated.chunks(METADATA_SLICE) {
+            self.series.set_metadata(slice)?;
+        }
+        Ok(())
+    }
+}

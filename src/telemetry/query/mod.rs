@@ -1,0 +1,16 @@
+//! Answers queries: PromQL over the engine, and lists of series, names and values.
+
+pub(crate) mod answer_json;
+pub(crate) mod api;
+pub(crate) mod error;
+pub(crate) mod json;
+pub(crate) mod lists;
+pub(crate) mod parameters;
+pub(crate) mod run;
+pub(crate) mod targets_json;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::QueryError;
+pub use run::{InstantQuery, QueryBounds, RangeQuery};

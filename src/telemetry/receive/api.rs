@@ -1,0 +1,109 @@
+//! `POST /prometheus/api/v1/write`.
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use kernel::caller::{Caller, Permission};
+use kernel::error::{Error, Result};
+use kernel::http::{Problem, Who, problem_response};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::Telemetry;
+
+/// The routes of receivers.
+pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
+    OpenApiRouter::new().routes(routes!(write_metrics))
+}
+
+/// Takes in samples as Prometheus' `remote_write`, version 1, sends them: protobuf packed with
+/// snappy. Answers when they are durable. Samples that cannot be stored are named in the answer
+/// with status 400; all others of the body are stored.
+#[utoipa::path(
+    post,
+    path = "/prometheus/api/v1/write",
+    tag = "prometheus",
+    summary = "Receive samples (remote_write)",
+    request_body(content_type = "application/x-protobuf", content = Vec<u8>,
+                 description = "a WriteRequest packed as one snappy block"),
+    responses(
+        (status = 204, description = "everything is stored"),
+        (status = 400, description = "the body is wrong, or some samples were not stored",
+         body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "the body is too large", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 415, description = "not version 1, or not packed with snappy", body = Problem,
+         content_type = "application/problem+json"),
+        (status = 429, description = "too many series, try again later", body = Problem,
+         content_type = "application/problem+json"),
+        (status = "default", description = "a problem", body = Problem,
+         content_type = "application/problem+json"),
+    ),
+    extensions(("x-permission" = json!("metrics.write")))
+)]
+async fn write_metrics(
+    State(telemetry): State<Telemetry>,
+    Who(who): Who,
+    request: Request,
+) -> Response {
+    let response = match receive(&telemetry, &who, request).await {
+        Ok(Some(unsupported)) => unsupported,
+        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => error.into_response(),
+    };
+    telemetry.count_received(response.status().as_u16());
+    response
+}
+
+async fn receive(
+    telemetry: &Telemetry,
+    who: &Caller,
+    request: Request,
+) -> Result<Option<Response>> {
+    who.require(Permission::MetricsWrite)?;
+    if let Some(detail) = unsupported(request.headers()) {
+        return Ok(Some(unsupported_response(detail)));
+    }
+    let settings = telemetry.receive_settings();
+    let declared = request.headers().get(header::CONTENT_LENGTH);
+    let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if let Some(bytes) = declared.filter(|&bytes| bytes > settings.body_bytes_max) {
+        let detail =
+            format!("the body has {bytes} bytes, at most {} are read", settings.body_bytes_max);
+        return Err(Error::too_large("receive.too_large", detail));
+    }
+    let body = telemetry.read_body(request.into_body().into_data_stream()).await?;
+    telemetry.write_metrics(who, body).await.map(|()| None)
+}
+
+/// What the headers say that we do not read; a sender falls back to version 1 on 415.
+fn unsupported(headers: &HeaderMap) -> Option<String> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let encoding = text(header::CONTENT_ENCODING);
+    if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("snappy") {
+        return Some(format!("expected Content-Encoding: snappy, got {encoding:?}"));
+    }
+    let content_type = text(header::CONTENT_TYPE);
+    let mut parts = content_type.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or("");
+    if !essence.is_empty() && !essence.eq_ignore_ascii_case("application/x-protobuf") {
+        return Some(format!("expected application/x-protobuf, got {essence:?}"));
+    }
+    let mut protocols = parts.filter_map(|part| part.strip_prefix("proto="));
+    let other = protocols.find(|name| *name != "prometheus.WriteRequest");
+    other.map(|name| format!("expected proto=prometheus.WriteRequest, got {name:?}"))
+}
+
+fn unsupported_response(detail: String) -> Response {
+    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+    let problem = Problem {
+        kind: "about:blank",
+        title: "Unsupported Media Type",
+        status: status.as_u16(),
+        code: "receive.unsupported",
+        detail,
+        field: None,
+        request_id: None,
+    };
+    problem_response(status, &problem)
+}
