@@ -1,1 +1,47 @@
-//! (being written)
+//! The time-series engine: samples in, durable and small; samples out, by label matchers.
+//!
+//! A sample is appended to its series' run in memory and to the journal; it is acknowledged when
+//! the journal is synced. Flushes move runs into partitions, one redb file for a span of time,
+//! and then the journal behind them goes. Retention deletes whole partitions. FORMAT.md draws
+//! every byte on disk.
+//!
+//! Invariants:
+//! - What [`Series::append`] acknowledged survives a killed process and a power failure.
+//! - A series known in memory is found by the hash of its label bytes as they arrived; its labels
+//!   are never parsed again.
+//! - Of two samples at one time the first stored wins; the same value again is a duplicate, not
+//!   an error.
+//! - The order of the journal is the order in which samples entered the head.
+//! - Nothing is read from a partition that a checksum does not cover, except what redb itself
+//!   keeps.
+//!
+//! The engine is synchronous: callers on an async runtime use its blocking pool.
+
+mod batch;
+mod catalog;
+mod chunk;
+mod disk;
+mod engine;
+mod flush;
+mod head;
+mod index;
+mod journal;
+mod lookup;
+mod maintenance;
+mod open;
+mod options;
+mod partition;
+mod partitions;
+mod postings;
+mod select;
+mod slab;
+mod status;
+
+pub use batch::{Appended, Batch, RejectReason, Rejection};
+pub use engine::{AppendError, FlushError, OpenError, Series};
+pub use lookup::Found;
+pub use options::{Now, Options};
+pub use status::{Cardinality, PartitionSize, Sizes, Status};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! What is appended at once, and what became of it.
+
+use std::hash::BuildHasher;
+use std::sync::LazyLock;
+
+use metric::{EncodedLabels, LabelError};
+
+/// One hasher for the whole process, seeded at random: senders cannot aim at collisions.
+static HASHER: LazyLock<foldhash::quality::RandomState> =
+    LazyLock::new(foldhash::quality::RandomState::default);
+
+/// Rejections that an outcome lists; all are counted.
+const REJECTIONS_SHOWN_MAX: usize = 100;
+
+/// The hash by which a series is found.
+pub(crate) fn hash_labels(bytes: &[u8]) -> u64 {
+    HASHER.hash_one(bytes)
+}
+
+/// Samples to append, borrowing the label bytes from where they arrived.
+#[derive(Debug, Default)]
+pub struct Batch<'a> {
+    entries: Vec<Entry<'a>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry<'a> {
+    pub(crate) labels: &'a [u8],
+    pub(crate) hash: u64,
+    pub(crate) timestamp_ms: i64,
+    pub(crate) value: f64,
+}
+
+impl<'a> Batch<'a> {
+    /// An empty batch.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty batch with room for samples.
+    #[must_use]
+    pub fn with_capacity(samples: usize) -> Self {
+        Self { entries: Vec::with_capacity(samples) }
+    }
+
+    /// Adds a sample. Samples of one series that follow each other share the look-up when they
+    /// share the label bytes.
+    pub fn push(&mut self, labels: EncodedLabels<'a>, timestamp_ms: i64, value: f64) {
+        let labels = labels.as_bytes();
+        let hash = match self.entries.last() {
+            Some(last) if std::ptr::eq(last.labels, labels) => last.hash,
+            _ => hash_labels(labels),
+        };
+        self.entries.push(Entry { labels, hash, timestamp_ms, value });
+    }
+
+    /// The number of samples.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nothing was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry<'a>] {
+        &self.entries
+    }
+}
+
+/// What became of a batch. Everything not rejected is durable.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Appended {
+    /// Samples stored.
+    pub accepted: u64,
+    /// Samples that were there already, with the same value: nothing to do.
+    pub duplicates: u64,
+    /// Samples refused.
+    pub rejected: u64,
+    /// Series seen for the first time.
+    pub new_series: u64,
+    /// Why samples were refused: the first hundred.
+    pub rejections: Vec<Rejection>,
+}
+
+impl Appended {
+    pub(crate) fn reject(&mut self, position: usize, entry: &Entry<'_>, reason: RejectReason) {
+        self.rejected += 1;
+        if self.rejections.len() < REJECTIONS_SHOWN_MAX {
+            self.rejections.push(Rejection {
+                position,
+                series: show_labels(entry.labels),
+                timestamp_ms: entry.timestamp_ms,
+                value: entry.value,
+                reason,
+            });
+        }
+    }
+}
+
+/// Label bytes for a message; broken ones as far as they can be read.
+fn show_labels(bytes: &[u8]) -> String {
+    let generous = metric::LabelLimits {
+        labels_max: usize::MAX,
+        name_bytes_max: usize::MAX,
+        value_bytes_max: usize::MAX,
+    };
+    let shown = match EncodedLabels(bytes).to_labels(&generous) {
+        Ok(labels) => labels.to_string(),
+        Err(_) => String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned(),
+    };
+    shown.chars().take(300).collect()
+}
+
+/// One refused sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejection {
+    /// Position in the batch.
+    pub position: usize,
+    /// The series as PromQL writes it, shortened.
+    pub series: String,
+    /// Time of the sample.
+    pub timestamp_ms: i64,
+    /// Value of the sample.
+    pub value: f64,
+    /// Why.
+    pub reason: RejectReason,
+}
+
+/// Why a sample was refused. None of these succeeds when it is sent again, except
+/// [`RejectReason::TooManySeries`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RejectReason {
+    /// The label set is wrong.
+    #[error("{0}")]
+    Labels(#[from] LabelError),
+    /// The label set is empty.
+    #[error("the series has no labels")]
+    NoLabels,
+    /// Older than the retention, or than the engine can store.
+    #[error("too old: the oldest time accepted now is {oldest_ms} ms")]
+    TooOld {
+        /// Oldest time accepted.
+        oldest_ms: i64,
+    },
+    /// Too far ahead of the clock.
+    #[error("too far in the future: the latest time accepted now is {latest_ms} ms")]
+    TooFarInFuture {
+        /// Latest time accepted.
+        latest_ms: i64,
+    },
+    /// Further behind the newest sample of its series than the window allows.
+    #[error("out of order: the newest sample of the series is at {newest_ms} ms")]
+    OutOfOrder {
+        /// Time of the newest sample of the series.
+        newest_ms: i64,
+    },
+    /// The series has another value at this time; the first one stays.
+    #[error("the series has a different value at this time")]
+    DuplicateTimestamp,
+    /// A new series beyond the limit.
+    #[error("too many series: {max} are in memory already")]
+    TooManySeries {
+        /// The limit.
+        max: usize,
+    },
+}
+
+impl RejectReason {
+    /// A stable name for counters and answers.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Labels(_) => "bad_labels",
+            Self::NoLabels => "no_labels",
+            Self::TooOld { .. } => "too_old",
+            Self::TooFarInFuture { .. } => "too_far_in_future",
+            Self::OutOfOrder { .. } => "out_of_order",
+            Self::DuplicateTimestamp => "duplicate_timestamp",
+            Self::TooManySeries { .. } => "too_many_series",
+        }
+    }
+}

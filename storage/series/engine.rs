@@ -1,0 +1,358 @@
+//! The engine: the head, the journal and the partitions under one handle.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use metric::Metadata;
+
+use crate::batch::{Appended, Batch};
+use crate::catalog::{Catalog, MetadataBook};
+use crate::disk::DiskError;
+use crate::flush::FlushState;
+use crate::head::{Head, Window};
+use crate::journal::Journal;
+use crate::options::Options;
+use crate::partitions::Partitions;
+use crate::{maintenance, open};
+
+/// Times beyond year 5138 in either direction are refused: partition numbers stay small.
+const TIME_MS_MAX: i64 = 100_000_000_000_000;
+/// Samples appended under one hold of the head's lock.
+const SLICE: usize = 16_384;
+/// Longest help text of a metric in bytes.
+const HELP_BYTES_MAX: usize = 4096;
+
+/// Why the engine could not be opened.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum OpenError {
+    /// A file does not hold what it should.
+    #[error("damaged data in {file}: {detail}")]
+    Corrupt {
+        /// Path of the file.
+        file: String,
+        /// What was wrong.
+        detail: String,
+    },
+    /// A newer release wrote the files.
+    #[error("{file} has format version {version}, newer than this release knows")]
+    Newer {
+        /// Path of the file.
+        file: String,
+        /// The version found.
+        version: u64,
+    },
+    /// The disk or the system refuses.
+    #[error("{detail}")]
+    Io {
+        /// What the system says, with the path.
+        detail: String,
+    },
+}
+
+impl From<DiskError> for OpenError {
+    fn from(error: DiskError) -> Self {
+        match error {
+            DiskError::Damaged { file, detail } => Self::Corrupt { file, detail },
+            DiskError::Newer { file, version } => Self::Newer { file, version },
+            error @ DiskError::Io { .. } => Self::Io { detail: error.to_string() },
+        }
+    }
+}
+
+/// Why a whole batch was not taken. Sending it again later is right: what of it was stored is
+/// then known as a duplicate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// The disk refuses; the engine recovers by itself when it no longer does.
+    #[error("samples cannot be stored now: {reason}")]
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+    /// More samples wait to be flushed than memory may hold.
+    #[error("{pending} samples wait to be flushed, at most {max} may")]
+    Overloaded {
+        /// Samples waiting.
+        pending: u64,
+        /// The limit.
+        max: u64,
+    },
+    /// The engine was closed.
+    #[error("the engine is closed")]
+    Closed,
+}
+
+/// Why a flush or the close failed. Nothing acknowledged is lost by it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("flushing failed: {reason}")]
+pub struct FlushError {
+    /// Why.
+    pub reason: String,
+}
+
+/// The time-series engine. Cheap to clone; the last clone dropped stops the background thread.
+#[derive(Clone)]
+pub struct Series {
+    owner: Arc<Owner>,
+}
+
+struct Owner {
+    engine: Arc<Engine>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What all handles and the background thread share.
+pub(crate) struct Engine {
+    pub(crate) dir: PathBuf,
+    pub(crate) options: Options,
+    pub(crate) head: RwLock<Head>,
+    pub(crate) journal: Journal,
+    pub(crate) catalog: Catalog,
+    pub(crate) partitions: Partitions,
+    pub(crate) metadata: Mutex<MetadataBook>,
+    pub(crate) flushing: Mutex<FlushState>,
+    pub(crate) counters: Counters,
+    /// `i64::MAX` keeps for ever.
+    pub(crate) retention_ms: AtomicI64,
+    pub(crate) started: Instant,
+    pub(crate) closed: AtomicBool,
+    pub(crate) wake: (Mutex<bool>, Condvar),
+}
+
+/// Totals since the engine was opened.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) accepted: AtomicU64,
+    pub(crate) duplicates: AtomicU64,
+    pub(crate) rejected: AtomicU64,
+    pub(crate) flushes: AtomicU64,
+    pub(crate) flush_failures: AtomicU64,
+    pub(crate) evicted: AtomicU64,
+}
+
+impl Series {
+    /// Opens the directory, makes it if need be, and takes back what the journal holds.
+    ///
+    /// # Errors
+    /// A damaged or newer file, or a disk that refuses.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        let engine = Arc::new(open::open(dir, options)?);
+        let thread = maintenance::start(Arc::clone(&engine))
+            .map_err(|error| OpenError::Io { detail: error.to_string() })?;
+        Ok(Self { owner: Arc::new(Owner { engine, thread: Mutex::new(Some(thread)) }) })
+    }
+
+    /// Appends samples and returns when they are durable. Good samples are kept, bad ones are
+    /// listed in the outcome; the first value at a time wins.
+    ///
+    /// # Errors
+    /// The whole batch was not acknowledged: the disk refuses, or too much waits to be flushed.
+    pub fn append(&self, batch: &Batch<'_>) -> Result<Appended, AppendError> {
+        self.engine().append(batch)
+    }
+
+    /// States what metrics mean; durable when it returns. What is known already costs nothing.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn set_metadata(&self, stated: &[(&str, Metadata)]) -> Result<(), AppendError> {
+        self.engine().set_metadata(stated)
+    }
+
+    /// What is known about one metric, or about the first `limit` metrics by name.
+    #[must_use]
+    pub fn metadata(&self, metric: Option<&str>, limit: usize) -> Vec<(String, Metadata)> {
+        let book = self.engine().metadata();
+        let pair = |(name, known): (&String, &Metadata)| (name.clone(), known.clone());
+        match metric {
+            Some(metric) => book.known.get_key_value(metric).map(pair).into_iter().collect(),
+            None => book.known.iter().take(limit).map(pair).collect(),
+        }
+    }
+
+    /// Stores all samples in memory into partitions.
+    ///
+    /// # Errors
+    /// The disk refuses. The samples stay in memory and in the journal.
+    pub fn flush(&self) -> Result<(), FlushError> {
+        self.engine().flush().map_err(|error| FlushError { reason: error.to_string() })
+    }
+
+    /// Deletes partitions that are older than the retention; the background thread does so every
+    /// minute. Returns how many.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn expire(&self) -> Result<usize, FlushError> {
+        self.engine().expire().map_err(|error| FlushError { reason: error.to_string() })
+    }
+
+    /// How long samples are kept; `None` keeps them for ever.
+    pub fn set_retention_ms(&self, retention_ms: Option<i64>) {
+        let stored = retention_ms.unwrap_or(i64::MAX).max(0);
+        self.engine().retention_ms.store(stored, Ordering::Relaxed);
+    }
+
+    /// Refuses further appends, flushes, and stops the background thread. Other handles may
+    /// still read.
+    ///
+    /// # Errors
+    /// The flush failed: what it should have stored lies in the journal.
+    pub fn close(&self) -> Result<(), FlushError> {
+        self.engine().closed.store(true, Ordering::SeqCst);
+        self.owner.stop();
+        self.flush()
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.owner.engine
+    }
+}
+
+impl fmt::Debug for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Series").field("dir", &self.engine().dir).finish_non_exhaustive()
+    }
+}
+
+impl Owner {
+    fn stop(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            self.engine.stop_thread();
+            if thread.join().is_err() {
+                tracing::error!("the maintenance thread of the series engine panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Engine {
+    fn append(&self, batch: &Batch<'_>) -> Result<Appended, AppendError> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(AppendError::Closed);
+        }
+        let window = self.window();
+        let mut outcome = Appended::default();
+        let mut ticket = None;
+        let mut from = 0;
+        while from < batch.len() {
+            let to = batch.len().min(from + SLICE);
+            let mut head = self.head_mut();
+            self.may_append(&head)?;
+            head.append(batch, from..to, &window, &mut outcome);
+            ticket = Some(self.journal.enqueue(head.ops.bytes()));
+            head.ops.clear();
+            let full = head.is_full(self.options.flush_samples);
+            drop(head);
+            if full {
+                self.wake();
+            }
+            from = to;
+        }
+        if let Some(ticket) = ticket {
+            self.journal.sync(ticket).map_err(|reason| self.unavailable(&reason))?;
+        }
+        self.counters.accepted.fetch_add(outcome.accepted, Ordering::Relaxed);
+        self.counters.duplicates.fetch_add(outcome.duplicates, Ordering::Relaxed);
+        self.counters.rejected.fetch_add(outcome.rejected, Ordering::Relaxed);
+        Ok(outcome)
+    }
+
+    fn may_append(&self, head: &Head) -> Result<(), AppendError> {
+        self.journal.check().map_err(|reason| self.unavailable(&reason))?;
+        let (pending, max) = (head.pending_samples(), self.options.pending_samples_max);
+        if pending > max {
+            self.wake();
+            return Err(AppendError::Overloaded { pending, max });
+        }
+        Ok(())
+    }
+
+    fn unavailable(&self, reason: &str) -> AppendError {
+        self.wake();
+        AppendError::Unavailable { reason: reason.to_owned() }
+    }
+
+    fn set_metadata(&self, stated: &[(&str, Metadata)]) -> Result<(), AppendError> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(AppendError::Closed);
+        }
+        let ticket = {
+            let mut head = self.head_mut();
+            self.may_append(&head)?;
+            let mut book = self.metadata();
+            for (name, metadata) in stated {
+                let mut metadata = metadata.clone();
+                let end = HELP_BYTES_MAX.min(metadata.help.len());
+                let end = (0..=end).rev().find(|at| metadata.help.is_char_boundary(*at));
+                metadata.help.truncate(end.unwrap_or(0));
+                let fits = name.len() <= self.options.labels.value_bytes_max
+                    && metadata.unit.len() <= self.options.labels.value_bytes_max;
+                if fits
+                    && book.set(name, &metadata)
+                    && let Ok(json) = serde_json::to_vec(&(name, &metadata))
+                {
+                    head.ops.metadata(&json);
+                }
+            }
+            let ticket = self.journal.enqueue(head.ops.bytes());
+            head.ops.clear();
+            ticket
+        };
+        self.journal.sync(ticket).map_err(|reason| self.unavailable(&reason))
+    }
+
+    fn window(&self) -> Window {
+        let now_ms = self.options.now.read_ms();
+        Window {
+            oldest_ms: self.oldest_ms(now_ms).max(-TIME_MS_MAX),
+            latest_ms: now_ms.saturating_add(self.options.future_ms).min(TIME_MS_MAX),
+            out_of_order_ms: self.options.out_of_order_ms,
+            series_max: self.options.series_max,
+            labels: self.options.labels,
+        }
+    }
+
+    /// Where the retention begins.
+    pub(crate) fn oldest_ms(&self, now_ms: i64) -> i64 {
+        match self.retention_ms.load(Ordering::Relaxed) {
+            i64::MAX => i64::MIN,
+            retention_ms => now_ms.saturating_sub(retention_ms),
+        }
+    }
+
+    pub(crate) fn head(&self) -> RwLockReadGuard<'_, Head> {
+        self.head.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn head_mut(&self) -> RwLockWriteGuard<'_, Head> {
+        self.head.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn metadata(&self) -> MutexGuard<'_, MetadataBook> {
+        self.metadata.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the background thread to look now.
+    pub(crate) fn wake(&self) {
+        self.wake.1.notify_all();
+    }
+
+    fn stop_thread(&self) {
+        *self.wake.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.wake.1.notify_all();
+    }
+}

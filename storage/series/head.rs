@@ -1,0 +1,537 @@
+//! The series in memory and the samples that no partition holds yet.
+//!
+//! A series' samples lie in a *run*: one stream in order of time. A flush begins an *epoch*: the
+//! runs of the epoch before are frozen as they are, new samples go into new runs, and when the
+//! partitions hold the frozen ones they are dropped. An epoch is a journal segment: its first
+//! sample of a series is preceded by the series' definition.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use hashbrown::HashTable;
+use metric::{EncodedLabels, LabelLimits, Labels, Sample};
+
+use crate::batch::{Appended, Batch, Entry, RejectReason, hash_labels};
+use crate::chunk::{StreamReader, StreamState};
+use crate::index::MemoryIndex;
+use crate::journal::OpWriter;
+use crate::slab::Slab;
+
+/// Longest run that is searched for a late sample's time; beyond, readers drop the double.
+const SEARCHED_RUN_MAX: u32 = 4096;
+/// With many series a flush waits for at least so many samples of each, on average.
+const FLUSH_SAMPLES_PER_SERIES: u64 = 16;
+
+/// A series in memory.
+#[derive(Debug)]
+pub(crate) struct HeadSeries {
+    pub(crate) labels: Labels,
+    hash: u64,
+    run: Run,
+    /// Samples of this epoch behind the newest one, sorted by time.
+    late: Vec<Sample>,
+    pub(crate) frozen: Option<Arc<Frozen>>,
+    /// Where the last two partitions keep this series.
+    pub(crate) links: [Link; 2],
+    epoch: u32,
+    touched: u32,
+}
+
+/// Samples of one epoch in order of time.
+#[derive(Debug)]
+struct Run {
+    state: StreamState,
+    first_ms: i64,
+    bytes: Vec<u8>,
+}
+
+/// The samples of an epoch that ended, waiting to be stored.
+#[derive(Debug)]
+pub(crate) struct Frozen {
+    bytes: Vec<u8>,
+    late: Vec<Sample>,
+    /// Number of samples, those of `older` not counted.
+    pub(crate) count: u32,
+    first_ms: i64,
+    last_ms: i64,
+    /// An epoch before, when a flush failed.
+    older: Option<Arc<Frozen>>,
+}
+
+/// A series' number within a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// Number of the partition: its beginning divided by the length of partitions.
+    pub(crate) partition: i32,
+    /// Number of the series in it.
+    pub(crate) local: u32,
+}
+
+/// No partition has this number: the times that are accepted end long before.
+const NO_PARTITION: i32 = i32::MIN;
+
+/// What an append may bring.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    pub(crate) oldest_ms: i64,
+    pub(crate) latest_ms: i64,
+    pub(crate) out_of_order_ms: i64,
+    pub(crate) series_max: usize,
+    pub(crate) labels: LabelLimits,
+}
+
+/// The samples of one series in memory at one moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Unflushed {
+    frozen: Option<Arc<Frozen>>,
+    active: Vec<u8>,
+    late: Vec<Sample>,
+}
+
+/// All series in memory.
+pub(crate) struct Head {
+    table: HashTable<u32>,
+    pub(crate) series: Slab<HeadSeries>,
+    pub(crate) index: MemoryIndex,
+    pub(crate) ops: OpWriter,
+    epoch: u32,
+    /// Minutes since the engine was opened, by a clock that never jumps.
+    tick: u32,
+    /// Samples of this epoch.
+    pub(crate) active_samples: u64,
+    /// Samples of epochs before that are not stored yet.
+    pub(crate) frozen_samples: u64,
+    pub(crate) created_total: u64,
+    pub(crate) newest_ms: Option<i64>,
+    /// Oldest sample of this epoch.
+    oldest_active_ms: i64,
+    /// Oldest sample of epochs before that may not be stored yet.
+    oldest_frozen_ms: i64,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self {
+            table: HashTable::new(),
+            series: Slab::default(),
+            index: MemoryIndex::default(),
+            ops: OpWriter::default(),
+            epoch: 0,
+            tick: 0,
+            active_samples: 0,
+            frozen_samples: 0,
+            created_total: 0,
+            newest_ms: None,
+            oldest_active_ms: i64::MAX,
+            oldest_frozen_ms: i64::MAX,
+        }
+    }
+}
+
+impl Head {
+    /// Appends what is good, says what is not, and leaves the operations in [`Head::ops`].
+    pub(crate) fn append(
+        &mut self,
+        batch: &Batch<'_>,
+        range: Range<usize>,
+        window: &Window,
+        outcome: &mut Appended,
+    ) {
+        let mut last: Option<(&[u8], u32)> = None;
+        let created_before = self.created_total;
+        let entries = &batch.entries()[range.clone()];
+        for (position, entry) in range.zip(entries) {
+            if let Some(reason) = outside(entry, window) {
+                outcome.reject(position, entry, reason);
+                continue;
+            }
+            let slot = match last {
+                Some((labels, slot)) if std::ptr::eq(labels, entry.labels) => slot,
+                _ => match self.find_or_create(entry, window) {
+                    Ok(slot) => slot,
+                    Err(reason) => {
+                        outcome.reject(position, entry, reason);
+                        continue;
+                    }
+                },
+            };
+            last = Some((entry.labels, slot));
+            match self.push(slot, entry.timestamp_ms, entry.value, window.out_of_order_ms) {
+                Pushed::Stored => outcome.accepted += 1,
+                Pushed::Known => outcome.duplicates += 1,
+                Pushed::Refused(reason) => outcome.reject(position, entry, reason),
+            }
+        }
+        outcome.new_series += self.created_total - created_before;
+    }
+
+    /// Samples that no partition holds yet.
+    pub(crate) fn pending_samples(&self) -> u64 {
+        self.active_samples + self.frozen_samples
+    }
+
+    /// Whether a flush is worth its cost: chunks of many series must not become too short.
+    pub(crate) fn is_full(&self, flush_samples: u64) -> bool {
+        self.pending_samples()
+            >= flush_samples.max(FLUSH_SAMPLES_PER_SERIES * self.series.len() as u64)
+    }
+
+    /// Whether samples appended since the last flushes may lie in a range of time.
+    pub(crate) fn overlaps(&self, from_ms: i64, to_ms: i64) -> bool {
+        let oldest_ms = self.oldest_active_ms.min(self.oldest_frozen_ms);
+        self.newest_ms.is_some_and(|newest_ms| newest_ms >= from_ms) && oldest_ms <= to_ms
+    }
+
+    fn find(&self, hash: u64, labels: &[u8]) -> Option<u32> {
+        let same = |slot: &u32| {
+            let series = self.series.get(*slot);
+            series.is_some_and(|s| s.hash == hash && s.labels.encoded().as_bytes() == labels)
+        };
+        self.table.find(hash, same).copied()
+    }
+
+    fn find_or_create(&mut self, entry: &Entry<'_>, window: &Window) -> Result<u32, RejectReason> {
+        if let Some(slot) = self.find(entry.hash, entry.labels) {
+            return Ok(slot);
+        }
+        let labels = EncodedLabels(entry.labels).to_labels(&window.labels)?;
+        if labels.is_empty() {
+            return Err(RejectReason::NoLabels);
+        }
+        let canonical = labels.encoded().as_bytes();
+        let hash = if canonical == entry.labels { entry.hash } else { hash_labels(canonical) };
+        if let Some(slot) = self.find(hash, canonical) {
+            return Ok(slot);
+        }
+        if self.series.len() >= window.series_max {
+            return Err(RejectReason::TooManySeries { max: window.series_max });
+        }
+        Ok(self.create(hash, &labels))
+    }
+
+    fn create(&mut self, hash: u64, labels: &Labels) -> u32 {
+        let none = Link { partition: NO_PARTITION, local: 0 };
+        let slot = self.series.insert(HeadSeries {
+            labels: labels.clone(),
+            hash,
+            run: Run {
+                state: StreamState { timestamp_ms: i64::MIN, ..StreamState::default() },
+                first_ms: i64::MAX,
+                bytes: Vec::new(),
+            },
+            late: Vec::new(),
+            frozen: None,
+            links: [none; 2],
+            epoch: self.epoch.wrapping_sub(1),
+            touched: self.tick,
+        });
+        let series = &self.series;
+        let rehash = |slot: &u32| series.get(*slot).map_or(0, |s| s.hash);
+        self.table.insert_unique(hash, slot, rehash);
+        self.index.insert(slot, labels);
+        self.created_total += 1;
+        slot
+    }
+
+    fn push(&mut self, slot: u32, timestamp_ms: i64, value: f64, window_ms: i64) -> Pushed {
+        let Some(series) = self.series.get_mut(slot) else { return Pushed::Known };
+        let bits = value.to_bits();
+        let newest_ms = series.run.state.timestamp_ms;
+        if timestamp_ms <= newest_ms {
+            if timestamp_ms == newest_ms {
+                return Pushed::same(bits == series.run.state.bits);
+            }
+            if timestamp_ms < newest_ms.saturating_sub(window_ms) {
+                return Pushed::Refused(RejectReason::OutOfOrder { newest_ms });
+            }
+            if let Some(known) = series.late_value(timestamp_ms) {
+                return Pushed::same(bits == known);
+            }
+        }
+        if series.epoch != self.epoch {
+            series.freeze();
+            series.epoch = self.epoch;
+            self.ops.define(slot, series.labels.encoded().as_bytes());
+        }
+        series.touched = self.tick;
+        if timestamp_ms > newest_ms {
+            let encoded = series.run.push(timestamp_ms, bits);
+            self.ops.sample(slot, encoded);
+        } else {
+            series.push_late(Sample { timestamp_ms, value });
+            self.ops.late(slot, timestamp_ms, bits);
+        }
+        self.active_samples += 1;
+        self.newest_ms = self.newest_ms.max(Some(timestamp_ms));
+        self.oldest_active_ms = self.oldest_active_ms.min(timestamp_ms);
+        Pushed::Stored
+    }
+
+    /// Takes a series from the journal.
+    pub(crate) fn restore_series(&mut self, labels: &[u8]) -> Result<u32, RejectReason> {
+        let hash = hash_labels(labels);
+        if let Some(slot) = self.find(hash, labels) {
+            return Ok(slot);
+        }
+        let any = LabelLimits {
+            labels_max: usize::MAX,
+            name_bytes_max: usize::MAX,
+            value_bytes_max: usize::MAX,
+        };
+        let labels = EncodedLabels(labels).to_labels(&any)?;
+        Ok(self.create(hash, &labels))
+    }
+
+    /// Takes a sample from the journal; what is known already changes nothing.
+    pub(crate) fn restore_sample(&mut self, slot: u32, timestamp_ms: i64, bits: u64) {
+        self.push(slot, timestamp_ms, f64::from_bits(bits), i64::MAX);
+        self.ops.clear();
+    }
+
+    /// Begins a new epoch and thereby a new segment.
+    pub(crate) fn begin_epoch(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.ops.begin_segment();
+        // The runs themselves are frozen when their series is touched or collected.
+        if self.frozen_samples == 0 {
+            self.oldest_frozen_ms = i64::MAX;
+        }
+        self.oldest_frozen_ms = self.oldest_frozen_ms.min(self.oldest_active_ms);
+        self.oldest_active_ms = i64::MAX;
+        self.frozen_samples += std::mem::take(&mut self.active_samples);
+    }
+
+    /// Freezes the runs of epochs before in slots `from..to` and passes what waits to be stored.
+    pub(crate) fn collect(&mut self, from: u32, to: u32, mut take: impl FnMut(u32, &HeadSeries)) {
+        for slot in from..to {
+            let Some(series) = self.series.get_mut(slot) else { continue };
+            if series.epoch != self.epoch {
+                series.freeze();
+            }
+            if series.frozen.is_some() {
+                take(slot, series);
+            }
+        }
+    }
+
+    /// Drops samples that partitions hold now.
+    pub(crate) fn release(&mut self, slot: u32, stored: &Arc<Frozen>) {
+        let Some(series) = self.series.get_mut(slot) else { return };
+        if series.frozen.as_ref().is_some_and(|frozen| Arc::ptr_eq(frozen, stored)) {
+            series.frozen = None;
+            self.frozen_samples = self.frozen_samples.saturating_sub(stored.total());
+        }
+    }
+
+    /// Remembers where a partition keeps a series.
+    pub(crate) fn link(&mut self, slot: u32, link: Link) {
+        let Some(series) = self.series.get_mut(slot) else { return };
+        if let Some(known) = series.links.iter_mut().find(|l| l.partition == link.partition) {
+            *known = link;
+        } else if link.partition > series.links[0].partition {
+            series.links = [link, series.links[0]];
+        } else {
+            series.links[1] = link;
+        }
+    }
+
+    /// Forgets links into a partition that is gone.
+    pub(crate) fn unlink(&mut self, partition: i32) {
+        for slot in 0..self.series.end() {
+            let Some(series) = self.series.get_mut(slot) else { continue };
+            for link in series.links.iter_mut().filter(|link| link.partition == partition) {
+                link.partition = NO_PARTITION;
+            }
+        }
+    }
+
+    /// Sets the minutes since the engine was opened.
+    pub(crate) fn set_tick(&mut self, tick: u32) {
+        self.tick = tick;
+    }
+
+    /// Takes series out that stood idle for `ticks` and hold nothing; returns how many.
+    pub(crate) fn evict(&mut self, from: u32, to: u32, ticks: u32) -> usize {
+        let mut evicted = 0;
+        for slot in from..to {
+            let Some(series) = self.series.get(slot) else { continue };
+            let idle = self.tick.saturating_sub(series.touched) >= ticks;
+            if !idle || !series.is_stored() {
+                continue;
+            }
+            if let Ok(found) = self.table.find_entry(series.hash, |at| *at == slot) {
+                found.remove();
+            }
+            if let Some(gone) = self.series.remove(slot) {
+                self.index.remove(slot, &gone.labels);
+                evicted += 1;
+            }
+        }
+        evicted
+    }
+}
+
+enum Pushed {
+    Stored,
+    Known,
+    Refused(RejectReason),
+}
+
+impl Pushed {
+    fn same(same: bool) -> Self {
+        if same { Self::Known } else { Self::Refused(RejectReason::DuplicateTimestamp) }
+    }
+}
+
+fn outside(entry: &Entry<'_>, window: &Window) -> Option<RejectReason> {
+    if entry.timestamp_ms < window.oldest_ms {
+        return Some(RejectReason::TooOld { oldest_ms: window.oldest_ms });
+    }
+    (entry.timestamp_ms > window.latest_ms)
+        .then_some(RejectReason::TooFarInFuture { latest_ms: window.latest_ms })
+}
+
+impl HeadSeries {
+    /// The bits of the sample at a time behind the newest one, if memory holds it.
+    fn late_value(&self, timestamp_ms: i64) -> Option<u64> {
+        let in_late = |late: &[Sample]| {
+            let found = late.binary_search_by_key(&timestamp_ms, |sample| sample.timestamp_ms);
+            found.ok().map(|at| late[at].value.to_bits())
+        };
+        let in_run = |bytes: &[u8], count: u32, first_ms: i64| {
+            if count == 0 || count > SEARCHED_RUN_MAX || timestamp_ms < first_ms {
+                return None;
+            }
+            StreamReader::new(bytes).find(|(at, _)| *at == timestamp_ms).map(|(_, bits)| bits)
+        };
+        let mut found = in_late(&self.late)
+            .or_else(|| in_run(&self.run.bytes, self.run.state.count, self.run.first_ms));
+        let mut frozen = self.frozen.as_ref();
+        while let (None, Some(at)) = (found, frozen) {
+            found = in_late(&at.late).or_else(|| in_run(&at.bytes, at.count, at.first_ms));
+            frozen = at.older.as_ref();
+        }
+        found
+    }
+
+    fn push_late(&mut self, sample: Sample) {
+        let late = &mut self.late;
+        let at = late.partition_point(|known| known.timestamp_ms < sample.timestamp_ms);
+        late.insert(at, sample);
+    }
+
+    /// Moves the samples of the epoch that ended aside.
+    fn freeze(&mut self) {
+        let late = std::mem::take(&mut self.late);
+        let count = self.run.state.count + late.len() as u32;
+        if count == 0 {
+            return;
+        }
+        let mut first_ms = self.run.first_ms;
+        let mut last_ms = self.run.state.timestamp_ms;
+        if let (Some(first), Some(last)) = (late.first(), late.last()) {
+            first_ms = first_ms.min(first.timestamp_ms);
+            if self.run.state.count == 0 {
+                last_ms = last.timestamp_ms;
+            }
+        }
+        let bytes = std::mem::take(&mut self.run.bytes);
+        self.run.state.count = 0;
+        self.run.first_ms = i64::MAX;
+        let older = self.frozen.take();
+        self.frozen = Some(Arc::new(Frozen { bytes, late, count, first_ms, last_ms, older }));
+    }
+
+    /// Whether partitions hold all its samples.
+    fn is_stored(&self) -> bool {
+        self.frozen.is_none() && self.late.is_empty() && self.run.state.count == 0
+    }
+
+    /// First and last time of the samples in memory.
+    pub(crate) fn range_ms(&self) -> Option<(i64, i64)> {
+        let mut range = self.frozen.as_ref().map(|frozen| frozen.range_ms());
+        let mut widen = |from: i64, to: i64| {
+            let (first, last) = range.unwrap_or((from, to));
+            range = Some((first.min(from), last.max(to)));
+        };
+        if self.run.state.count > 0 {
+            widen(self.run.first_ms, self.run.state.timestamp_ms);
+        }
+        if let Some((first, last)) = self.late.first().zip(self.late.last()) {
+            widen(first.timestamp_ms, last.timestamp_ms);
+        }
+        range
+    }
+
+    /// The samples in memory as they are now.
+    pub(crate) fn unflushed(&self) -> Unflushed {
+        Unflushed {
+            frozen: self.frozen.clone(),
+            active: self.run.bytes.clone(),
+            late: self.late.clone(),
+        }
+    }
+}
+
+impl Run {
+    /// Appends a sample and returns its streaming form.
+    fn push(&mut self, timestamp_ms: i64, bits: u64) -> &[u8] {
+        let from = self.bytes.len();
+        if self.bytes.capacity() - from < 24 {
+            // Doubling would waste a third of the largest part of the memory.
+            self.bytes.reserve_exact(24.max(from / 4));
+        }
+        if self.state.count == 0 {
+            self.first_ms = timestamp_ms;
+        }
+        self.state.push(timestamp_ms, bits, &mut self.bytes);
+        &self.bytes[from..]
+    }
+}
+
+impl Frozen {
+    /// First and last time, those of epochs before included.
+    pub(crate) fn range_ms(&self) -> (i64, i64) {
+        let (mut first_ms, mut last_ms) = (self.first_ms, self.last_ms);
+        let mut older = self.older.as_ref();
+        while let Some(at) = older {
+            first_ms = first_ms.min(at.first_ms);
+            last_ms = last_ms.max(at.last_ms);
+            older = at.older.as_ref();
+        }
+        (first_ms, last_ms)
+    }
+
+    /// Number of samples, those of epochs before included.
+    pub(crate) fn total(&self) -> u64 {
+        let older = self.older.as_ref().map_or(0, |older| older.total());
+        u64::from(self.count) + older
+    }
+
+    /// Appends all samples, oldest epoch first; the caller sorts.
+    pub(crate) fn copy_to(&self, out: &mut Vec<Sample>) {
+        if let Some(older) = &self.older {
+            older.copy_to(out);
+        }
+        copy_run(&self.bytes, out);
+        out.extend_from_slice(&self.late);
+    }
+}
+
+impl Unflushed {
+    /// Appends all samples in the order in which they were stored; the caller sorts.
+    pub(crate) fn copy_to(&self, out: &mut Vec<Sample>) {
+        if let Some(frozen) = &self.frozen {
+            frozen.copy_to(out);
+        }
+        copy_run(&self.active, out);
+        out.extend_from_slice(&self.late);
+    }
+}
+
+fn copy_run(bytes: &[u8], out: &mut Vec<Sample>) {
+    out.extend(
+        StreamReader::new(bytes)
+            .map(|(timestamp_ms, bits)| Sample { timestamp_ms, value: f64::from_bits(bits) }),
+    );
+}

@@ -1,0 +1,171 @@
+//! What a journal record says: series defined, samples appended, metadata stated.
+//!
+//! A record's payload, once decompressed, is a sequence of operations. Each begins with a varint:
+//! bit 0 says whether it is special, the rest is the zigzag difference between its series
+//! reference and that of the operation before it within the segment.
+//!
+//! ```text
+//! ordinary   a sample in the streaming form of chunk/stream.rs, against the sample of the same
+//!            series before it in this segment
+//! special    kind byte, then
+//!   1 define     varint length, label bytes: from here on the reference means this series,
+//!                and its stream begins anew
+//!   2 late       zigzag varint time, eight bytes of value: a sample out of order
+//!   3 metadata   varint length, JSON `[name, {"type", "help", "unit"}]`
+//! ```
+//!
+//! A segment defines every series that it uses, so that it is read without any other.
+
+use crate::chunk::{Damaged, StreamState, varint};
+
+const DEFINE: u8 = 1;
+const LATE: u8 = 2;
+const METADATA: u8 = 3;
+
+/// Largest reference that a reader believes.
+const SLOT_MAX: u32 = 1 << 27;
+
+/// Writes operations.
+#[derive(Debug, Default)]
+pub(crate) struct OpWriter {
+    out: Vec<u8>,
+    previous: u32,
+}
+
+impl OpWriter {
+    /// Begins a new segment: references start again at zero.
+    pub(crate) fn begin_segment(&mut self) {
+        self.out.clear();
+        self.previous = 0;
+    }
+
+    /// The operations written since the last call of [`OpWriter::clear`].
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.out
+    }
+
+    /// Forgets the bytes, keeps the state; a buffer that grew large is given back.
+    pub(crate) fn clear(&mut self) {
+        self.out.clear();
+        self.out.shrink_to(1 << 20);
+    }
+
+    /// A reference begins to mean a series.
+    pub(crate) fn define(&mut self, slot: u32, labels: &[u8]) {
+        self.special(slot, DEFINE);
+        varint::put(&mut self.out, labels.len() as u64);
+        self.out.extend_from_slice(labels);
+    }
+
+    /// A sample in its streaming form.
+    pub(crate) fn sample(&mut self, slot: u32, encoded: &[u8]) {
+        self.head(slot, 0);
+        self.out.extend_from_slice(encoded);
+    }
+
+    /// A sample out of order.
+    pub(crate) fn late(&mut self, slot: u32, timestamp_ms: i64, bits: u64) {
+        self.special(slot, LATE);
+        varint::put_signed(&mut self.out, timestamp_ms);
+        self.out.extend_from_slice(&bits.to_le_bytes());
+    }
+
+    /// Metadata of a metric, as JSON.
+    pub(crate) fn metadata(&mut self, json: &[u8]) {
+        self.special(self.previous, METADATA);
+        varint::put(&mut self.out, json.len() as u64);
+        self.out.extend_from_slice(json);
+    }
+
+    fn special(&mut self, slot: u32, kind: u8) {
+        self.head(slot, 1);
+        self.out.push(kind);
+    }
+
+    fn head(&mut self, slot: u32, special: u64) {
+        let difference = i64::from(slot) - i64::from(self.previous);
+        let zigzag = ((difference << 1) ^ (difference >> 63)) as u64;
+        varint::put(&mut self.out, zigzag << 1 | special);
+        self.previous = slot;
+    }
+}
+
+/// One operation read back.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Op<'a> {
+    /// See [`OpWriter::define`].
+    Define {
+        /// Reference within the segment.
+        slot: u32,
+        /// Label bytes.
+        labels: &'a [u8],
+    },
+    /// A sample in order or late.
+    Sample {
+        /// Reference within the segment.
+        slot: u32,
+        /// Its time.
+        timestamp_ms: i64,
+        /// Bits of its value.
+        bits: u64,
+    },
+    /// See [`OpWriter::metadata`].
+    Metadata {
+        /// JSON.
+        json: &'a [u8],
+    },
+}
+
+/// Reads the operations of one segment, record by record.
+#[derive(Debug, Default)]
+pub(crate) struct OpReader {
+    previous: u32,
+    streams: Vec<Option<StreamState>>,
+}
+
+impl OpReader {
+    /// Reads one operation and moves past it.
+    pub(crate) fn take<'a>(&mut self, bytes: &mut &'a [u8]) -> Result<Op<'a>, Damaged> {
+        let head = varint::take(bytes)?;
+        let zigzag = head >> 1;
+        let difference = (zigzag >> 1) as i64 ^ -((zigzag & 1) as i64);
+        let slot = i64::from(self.previous)
+            .checked_add(difference)
+            .and_then(|slot| u32::try_from(slot).ok())
+            .filter(|slot| *slot < SLOT_MAX)
+            .ok_or(Damaged("series reference out of range"))?;
+        self.previous = slot;
+        if head & 1 == 0 {
+            let stream = self.stream(slot)?;
+            let (timestamp_ms, bits) = stream.take(bytes)?;
+            return Ok(Op::Sample { slot, timestamp_ms, bits });
+        }
+        match varint::take_bytes(bytes, 1)? {
+            [DEFINE] => {
+                let len = varint::take_len(bytes, usize::MAX)?;
+                let labels = varint::take_bytes(bytes, len)?;
+                if self.streams.len() <= slot as usize {
+                    self.streams.resize(slot as usize + 1, None);
+                }
+                self.streams[slot as usize] = Some(StreamState::default());
+                Ok(Op::Define { slot, labels })
+            }
+            [LATE] => {
+                self.stream(slot)?;
+                let timestamp_ms = varint::take_signed(bytes)?;
+                let bits = varint::take_u64(bytes)?;
+                Ok(Op::Sample { slot, timestamp_ms, bits })
+            }
+            [METADATA] => {
+                let len = varint::take_len(bytes, usize::MAX)?;
+                Ok(Op::Metadata { json: varint::take_bytes(bytes, len)? })
+            }
+            _ => Err(Damaged("unknown operation")),
+        }
+    }
+
+    fn stream(&mut self, slot: u32) -> Result<&mut StreamState, Damaged> {
+        let stream = self.streams.get_mut(slot as usize).and_then(Option::as_mut);
+        stream.ok_or(Damaged("series used before it is defined"))
+    }
+}

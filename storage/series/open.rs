@@ -1,0 +1,166 @@
+//! Opening: the directory's format, the catalogue, and what the journal holds beyond it.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::{Condvar, Mutex, RwLock};
+use std::time::Instant;
+
+use metric::Metadata;
+
+use crate::catalog::{Catalog, MetadataBook};
+use crate::chunk::Damaged;
+use crate::disk::DiskError;
+use crate::engine::{Counters, Engine, OpenError};
+use crate::flush::FlushState;
+use crate::head::Head;
+use crate::journal::{
+    Journal, Op, OpReader, SegmentError, Tail, list_segments, read_segment, segment_path, sync_dir,
+};
+use crate::options::Options;
+use crate::partitions::Partitions;
+
+const FORMAT_VERSION: u64 = 1;
+const PARTITION_MS_MIN: i64 = 60_000;
+
+pub(crate) fn open(dir: &Path, options: Options) -> Result<Engine, OpenError> {
+    let journal_dir = dir.join("journal");
+    let partitions_dir = dir.join("partitions");
+    for dir in [dir, &journal_dir, &partitions_dir] {
+        fs::create_dir_all(dir).map_err(|error| DiskError::io(dir, &error))?;
+    }
+    let partition_ms = format(dir, options.partition_ms.max(PARTITION_MS_MIN))?;
+    let (catalog, opened) = Catalog::open(dir)?;
+    let partitions = Partitions::open(&partitions_dir, partition_ms, options.cache_bytes)?;
+    let segments =
+        list_segments(&journal_dir).map_err(|error| DiskError::io(&journal_dir, &error))?;
+    let (flushed, unflushed): (Vec<u64>, Vec<u64>) =
+        segments.iter().partition(|number| **number <= opened.flushed_segment);
+    let mut head = Head::default();
+    let mut book = MetadataBook::new(opened.metadata);
+    replay(&journal_dir, &unflushed, &mut head, &mut book)?;
+    head.begin_epoch();
+    let next = segments.last().copied().unwrap_or(0).max(opened.flushed_segment) + 1;
+    let journal = Journal::create(&journal_dir, next)
+        .map_err(|error| DiskError::io(&segment_path(&journal_dir, next), &error))?;
+    Ok(Engine {
+        dir: dir.to_owned(),
+        retention_ms: AtomicI64::new(options.retention_ms.unwrap_or(i64::MAX).max(0)),
+        options,
+        head: RwLock::new(head),
+        journal,
+        catalog,
+        partitions,
+        metadata: Mutex::new(book),
+        flushing: Mutex::new(FlushState::new(next + 1, &flushed)),
+        counters: Counters::default(),
+        started: Instant::now(),
+        closed: AtomicBool::new(false),
+        wake: (Mutex::new(false), Condvar::new()),
+    })
+}
+
+/// Reads the file FORMAT, or writes it; returns the length of partitions.
+fn format(dir: &Path, wanted_ms: i64) -> Result<i64, DiskError> {
+    let path = dir.join("FORMAT");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let text = format!("onemonitor series {FORMAT_VERSION}\npartition_ms {wanted_ms}\n");
+            let aside = dir.join("FORMAT.new");
+            let written = fs::File::create(&aside)
+                .and_then(|mut file| {
+                    file.write_all(text.as_bytes())?;
+                    file.sync_all()
+                })
+                .and_then(|()| fs::rename(&aside, &path))
+                .and_then(|()| sync_dir(dir));
+            written.map_err(|error| DiskError::io(&path, &error))?;
+            text
+        }
+        Err(error) => return Err(DiskError::io(&path, &error)),
+    };
+    let mut lines = text.lines();
+    let version = lines.next().and_then(|line| line.strip_prefix("onemonitor series "));
+    let version = version.and_then(|version| version.parse::<u64>().ok());
+    let length = lines.next().and_then(|line| line.strip_prefix("partition_ms "));
+    let length = length.and_then(|length| length.parse::<i64>().ok());
+    match (version, length) {
+        (Some(version), _) if version > FORMAT_VERSION => {
+            Err(DiskError::Newer { file: path.display().to_string(), version })
+        }
+        (Some(_), Some(length_ms)) if length_ms >= PARTITION_MS_MIN => Ok(length_ms),
+        _ => Err(DiskError::damaged(&path, "not the format of a series directory")),
+    }
+}
+
+/// Takes back what segments hold. Only the last segment with records may end in a torn one.
+fn replay(
+    dir: &Path,
+    numbers: &[u64],
+    head: &mut Head,
+    book: &mut MetadataBook,
+) -> Result<(), OpenError> {
+    let mut torn: Option<(std::path::PathBuf, usize)> = None;
+    for &number in numbers {
+        let path = segment_path(dir, number);
+        let mut reader = OpReader::default();
+        let mut slots = Vec::new();
+        let mut records = 0_u64;
+        let tail = read_segment(&path, number, |raw| {
+            records += 1;
+            replay_record(raw, &mut reader, &mut slots, head, book)
+        });
+        let tail = tail.map_err(|error| match error {
+            SegmentError::Io(error) => DiskError::io(&path, &error),
+            SegmentError::Damaged(offset, detail) => {
+                DiskError::damaged(&path, format!("{detail} (at byte {offset})"))
+            }
+            SegmentError::Newer(version) => {
+                DiskError::Newer { file: path.display().to_string(), version: version.into() }
+            }
+        })?;
+        if let (Some((path, offset)), true) = (&torn, records > 0) {
+            let detail = format!("cut off at byte {offset}, yet later segments hold records");
+            return Err(DiskError::damaged(path, detail).into());
+        }
+        if let Tail::Torn { offset } = tail {
+            tracing::warn!(segment = %path.display(), offset, "journal ends in a torn record");
+            torn.get_or_insert((path, offset));
+        }
+    }
+    Ok(())
+}
+
+fn replay_record(
+    raw: &[u8],
+    reader: &mut OpReader,
+    slots: &mut Vec<u32>,
+    head: &mut Head,
+    book: &mut MetadataBook,
+) -> Result<(), Damaged> {
+    let mut rest = raw;
+    while !rest.is_empty() {
+        match reader.take(&mut rest)? {
+            Op::Define { slot, labels } => {
+                let found = head.restore_series(labels);
+                let found = found.map_err(|_| Damaged("labels of a series are wrong"))?;
+                if slots.len() <= slot as usize {
+                    slots.resize(slot as usize + 1, u32::MAX);
+                }
+                slots[slot as usize] = found;
+            }
+            Op::Sample { slot, timestamp_ms, bits } => {
+                let place = slots.get(slot as usize).copied().unwrap_or(u32::MAX);
+                head.restore_sample(place, timestamp_ms, bits);
+            }
+            Op::Metadata { json } => {
+                let (name, metadata): (String, Metadata) =
+                    serde_json::from_slice(json).map_err(|_| Damaged("metadata is not JSON"))?;
+                book.set(&name, &metadata);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! Settings of the engine, with the defaults of an appliance that serves one site.
+
+use std::fmt;
+use std::sync::Arc;
+
+use metric::LabelLimits;
+
+/// One hour in milliseconds.
+const HOUR_MS: i64 = 3_600_000;
+
+/// Where the engine reads the time of day: milliseconds since the epoch, UTC.
+#[derive(Clone)]
+pub struct Now(Arc<dyn Fn() -> i64 + Send + Sync>);
+
+impl Now {
+    /// Reads the time through a function.
+    pub fn new(read: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+
+    /// The time now.
+    pub(crate) fn read_ms(&self) -> i64 {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Now {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Now({})", self.read_ms())
+    }
+}
+
+/// Settings of the engine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The clock.
+    pub now: Now,
+    /// How long samples are kept; `None` keeps them for ever. Changeable while running.
+    pub retention_ms: Option<i64>,
+    /// How long an expired partition still stays, so that a jump of the clock deletes nothing.
+    pub retention_grace_ms: u64,
+    /// Length of a partition, at least one minute. Fixed when the directory is made.
+    pub partition_ms: i64,
+    /// How far a sample may lie behind the newest one of its series.
+    pub out_of_order_ms: i64,
+    /// How far a sample may lie ahead of the clock.
+    pub future_ms: i64,
+    /// Most series in memory; further new ones are refused, known ones go on.
+    pub series_max: usize,
+    /// Limits of one label set.
+    pub labels: LabelLimits,
+    /// Samples in memory that start a flush; with many series it is 16 a series, if that is more.
+    pub flush_samples: u64,
+    /// Longest time between flushes.
+    pub flush_interval_ms: u64,
+    /// Samples in memory beyond which appends are refused until a flush succeeds.
+    pub pending_samples_max: u64,
+    /// How long a series without new samples stays in memory.
+    pub idle_ms: u64,
+    /// How long a flushed journal segment stays, so that a copy of the directory in progress
+    /// still finds it.
+    pub journal_keep_ms: u64,
+    /// Page cache of each open partition in bytes.
+    pub cache_bytes: usize,
+}
+
+impl Options {
+    /// The defaults, with a clock.
+    pub fn new(now_ms: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
+        Self {
+            now: Now::new(now_ms),
+            retention_ms: Some(30 * 24 * HOUR_MS),
+            retention_grace_ms: 600_000,
+            partition_ms: 24 * HOUR_MS,
+            out_of_order_ms: HOUR_MS,
+            future_ms: HOUR_MS / 6,
+            series_max: 2_000_000,
+            labels: LabelLimits::default(),
+            flush_samples: 4_000_000,
+            flush_interval_ms: 2 * HOUR_MS as u64,
+            pending_samples_max: 64_000_000,
+            idle_ms: HOUR_MS as u64,
+            journal_keep_ms: 60_000,
+            cache_bytes: 8 << 20,
+        }
+    }
+}

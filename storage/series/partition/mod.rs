@@ -1,0 +1,139 @@
+//! A partition: the samples of one span of time in one redb file, deleted as a whole.
+//!
+//! Series are numbered within the partition, in the order of their labels within each flush, and
+//! stored in packs of 64 neighbours: a query for a metric reads few blocks. The file holds the
+//! dictionary (number to labels), the postings (label to numbers) and the blocks.
+
+mod block;
+mod dictionary;
+mod read;
+mod write;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redb::{Database, ReadableDatabase, TableDefinition};
+
+use crate::disk::{DiskError, guarded};
+
+pub(crate) use read::PartitionReader;
+pub(crate) use write::{PartitionWriter, Stored};
+
+/// Name of the file in the partition's directory.
+const FILE: &str = "data.redb";
+/// Version of the tables below.
+const VERSION: u64 = 1;
+
+/// `version`, `series` (how many), `flushes` (how many).
+const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
+/// Number of the first series / 64 to a dictionary block.
+const SERIES: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("series");
+/// Name and value to the numbers of the series that carry them, a roaring bitmap.
+const POSTINGS: TableDefinition<'static, (&str, &str), &[u8]> = TableDefinition::new("postings");
+/// Pack << 32 | flush to a block.
+const BLOCKS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("blocks");
+
+/// A partition on disk; its file is opened when it is first used.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    /// Beginning divided by length.
+    pub(crate) number: i32,
+    /// First millisecond.
+    pub(crate) from_ms: i64,
+    /// First millisecond after the end.
+    pub(crate) to_ms: i64,
+    dir: PathBuf,
+    cache_bytes: usize,
+    db: Mutex<Option<Arc<Database>>>,
+}
+
+impl Partition {
+    /// A partition that lies, or will lie, in `dir`.
+    pub(crate) fn new(dir: PathBuf, number: i32, length_ms: i64, cache_bytes: usize) -> Self {
+        let from_ms = i64::from(number) * length_ms;
+        let to_ms = from_ms + length_ms;
+        Self { number, from_ms, to_ms, dir, cache_bytes, db: Mutex::new(None) }
+    }
+
+    /// Its directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Path of its file.
+    pub(crate) fn file(&self) -> PathBuf {
+        self.dir.join(FILE)
+    }
+
+    /// Size of its file, 0 when there is none.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(self.file()).map_or(0, |metadata| metadata.blocks() * 512)
+    }
+
+    /// The database, opened or made.
+    fn db(&self) -> Result<Arc<Database>, DiskError> {
+        let mut slot = self.db.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(db) = &*slot {
+            return Ok(Arc::clone(db));
+        }
+        let file = self.file();
+        let db = Arc::new(guarded(&file, || self.open_file(&file))?);
+        *slot = Some(Arc::clone(&db));
+        Ok(db)
+    }
+
+    fn open_file(&self, file: &Path) -> Result<Database, DiskError> {
+        let db = Database::builder()
+            .set_cache_size(self.cache_bytes)
+            .create(file)
+            .map_err(|error| DiskError::redb(file, error))?;
+        let read = db.begin_read().map_err(|error| DiskError::redb(file, error))?;
+        let version = match read.open_table(META) {
+            Ok(meta) => {
+                let version = meta.get("version").map_err(|error| DiskError::redb(file, error))?;
+                version.map(|version| version.value())
+            }
+            Err(redb::TableError::TableDoesNotExist(_)) => None,
+            Err(error) => return Err(DiskError::redb(file, error)),
+        };
+        match version {
+            Some(version) if version > VERSION => {
+                Err(DiskError::Newer { file: file.display().to_string(), version })
+            }
+            _ => Ok(db),
+        }
+    }
+
+    /// Lets go of the file, so that the next use opens it anew: redb refuses everything after
+    /// one failure of the disk until it is opened again.
+    pub(crate) fn release_file(&self) {
+        *self.db.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Begins a snapshot.
+    pub(crate) fn reader(&self) -> Result<PartitionReader, DiskError> {
+        let db = self.db()?;
+        let file = self.file();
+        let reader = guarded(&file, || PartitionReader::new(self, &db));
+        if matches!(reader, Err(DiskError::Io { .. })) {
+            self.release_file();
+        }
+        reader
+    }
+
+    /// Runs a transaction that adds series and blocks; durable when it returns.
+    pub(crate) fn write<T>(
+        &self,
+        work: impl FnOnce(&mut PartitionWriter<'_>) -> Result<T, DiskError>,
+    ) -> Result<T, DiskError> {
+        let db = self.db()?;
+        let file = self.file();
+        let outcome = guarded(&file, || write::transaction(&db, &file, work));
+        if outcome.is_err() {
+            drop(db);
+            self.release_file();
+        }
+        outcome
+    }
+}

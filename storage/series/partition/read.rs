@@ -1,0 +1,261 @@
+//! Reading a partition: a snapshot of its tables, with a small cache of open blocks.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use metric::{Labels, ReadError, Samples};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, TableError};
+use roaring::RoaringBitmap;
+
+use super::block::{Block, PACK, block_range_ms};
+use super::dictionary::DictionaryBlock;
+use super::{BLOCKS, META, POSTINGS, Partition, SERIES};
+use crate::disk::{DiskError, guarded};
+use crate::postings::Postings;
+
+/// Open blocks that one snapshot keeps: neighbours share them.
+const CACHE_BYTES_MAX: usize = 4 << 20;
+
+/// A snapshot of a partition.
+pub(crate) struct PartitionReader {
+    file: PathBuf,
+    /// `None` before the first flush.
+    tables: Option<Tables>,
+    series_len: u32,
+    cache: Mutex<BlockCache>,
+}
+
+struct Tables {
+    series: ReadOnlyTable<u32, &'static [u8]>,
+    postings: ReadOnlyTable<(&'static str, &'static str), &'static [u8]>,
+    blocks: ReadOnlyTable<u64, &'static [u8]>,
+}
+
+#[derive(Default)]
+struct BlockCache {
+    open: HashMap<u64, Arc<Block>>,
+    order: VecDeque<u64>,
+    bytes: usize,
+}
+
+impl PartitionReader {
+    pub(super) fn new(partition: &Partition, db: &Database) -> Result<Self, DiskError> {
+        let file = partition.file();
+        let read = db.begin_read().map_err(|error| DiskError::redb(&file, error))?;
+        let opened = (|| -> Result<_, TableError> {
+            let meta = read.open_table(META)?;
+            let series_len = meta.get("series")?.map_or(0, |value| value.value());
+            let tables = Tables {
+                series: read.open_table(SERIES)?,
+                postings: read.open_table(POSTINGS)?,
+                blocks: read.open_table(BLOCKS)?,
+            };
+            Ok((Some(tables), series_len as u32))
+        })();
+        let (tables, series_len) = match opened {
+            Err(TableError::TableDoesNotExist(_)) => (None, 0),
+            opened => opened.map_err(|error| DiskError::redb(&file, error))?,
+        };
+        Ok(Self { file, tables, series_len, cache: Mutex::default() })
+    }
+
+    fn failed(&self, error: impl Into<redb::Error>) -> ReadError {
+        DiskError::redb(&self.file, error).into()
+    }
+
+    fn damaged(&self, detail: impl fmt::Display) -> ReadError {
+        DiskError::damaged(&self.file, detail).into()
+    }
+
+    /// Runs work during which redb might notice damage.
+    fn guard<T>(&self, work: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
+        guarded(&self.file, || Ok(work()))?
+    }
+
+    /// Passes the labels of series, given in ascending order of their numbers.
+    pub(crate) fn labels_of(
+        &self,
+        locals: &RoaringBitmap,
+        mut visit: impl FnMut(u32, Labels) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let Some(tables) = &self.tables else { return Ok(()) };
+        self.guard(|| {
+            let mut open: Option<(u32, DictionaryBlock)> = None;
+            for local in locals {
+                let number = local / PACK;
+                if open.as_ref().is_none_or(|(at, _)| *at != number) {
+                    let bytes = tables.series.get(number).map_err(|error| self.failed(error))?;
+                    let bytes =
+                        bytes.ok_or_else(|| self.damaged("a dictionary block is missing"))?;
+                    let block = DictionaryBlock::open(bytes.value());
+                    open = Some((number, block.map_err(|error| self.damaged(error))?));
+                }
+                if let Some((_, block)) = &open {
+                    let labels = block.labels((local % PACK) as usize);
+                    visit(local, labels.map_err(|error| self.damaged(error))?)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Appends the samples of a series from blocks and chunks that overlap the range, oldest
+    /// flush first; the ends are not cut.
+    pub(crate) fn read(
+        &self,
+        local: u32,
+        from_ms: i64,
+        to_ms: i64,
+        out: &mut Samples,
+    ) -> Result<(), ReadError> {
+        let Some(tables) = &self.tables else { return Ok(()) };
+        self.guard(|| {
+            let pack = u64::from(local / PACK) << 32;
+            let keys = pack..=pack | u64::from(u32::MAX);
+            for entry in tables.blocks.range(keys).map_err(|error| self.failed(error))? {
+                let (key, bytes) = entry.map_err(|error| self.failed(error))?;
+                let (first_ms, last_ms) =
+                    block_range_ms(bytes.value()).map_err(|error| self.damaged(error))?;
+                if first_ms <= to_ms && last_ms >= from_ms {
+                    let block = self.open_block(key.value(), bytes.value())?;
+                    let read = block.read(local, from_ms, to_ms, out);
+                    read.map_err(|error| self.damaged(error))?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn open_block(&self, key: u64, bytes: &[u8]) -> Result<Arc<Block>, ReadError> {
+        let lock = || self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(block) = lock().open.get(&key) {
+            return Ok(Arc::clone(block));
+        }
+        let block = Arc::new(Block::open(bytes).map_err(|error| self.damaged(error))?);
+        let mut cache = lock();
+        if cache.open.insert(key, Arc::clone(&block)).is_none() {
+            cache.order.push_back(key);
+            cache.bytes += block.size_bytes();
+        }
+        while cache.bytes > CACHE_BYTES_MAX {
+            let Some(oldest) = cache.order.pop_front() else { break };
+            if let Some(gone) = cache.open.remove(&oldest) {
+                cache.bytes -= gone.size_bytes();
+            }
+        }
+        Ok(block)
+    }
+
+    /// Passes each value of `name` from `prefix` on, with its postings, until told to stop.
+    fn each_value(
+        &self,
+        name: &str,
+        prefix: &str,
+        mut visit: impl FnMut(&str, &[u8]) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let Some(tables) = &self.tables else { return Ok(()) };
+        self.guard(|| {
+            let range = tables.postings.range((name, prefix)..);
+            for entry in range.map_err(|error| self.failed(error))? {
+                let (key, postings) = entry.map_err(|error| self.failed(error))?;
+                let (at, value) = key.value();
+                if at != name || !value.starts_with(prefix) {
+                    break;
+                }
+                visit(value, postings.value())?;
+            }
+            Ok(())
+        })
+    }
+
+    fn bitmap(&self, bytes: &[u8]) -> Result<RoaringBitmap, ReadError> {
+        RoaringBitmap::deserialize_from(bytes).map_err(|error| self.damaged(error))
+    }
+}
+
+impl Postings for PartitionReader {
+    fn all(&self) -> Result<RoaringBitmap, ReadError> {
+        let mut all = RoaringBitmap::new();
+        all.insert_range(0..self.series_len);
+        Ok(all)
+    }
+
+    fn add(&self, name: &str, value: &str, into: &mut RoaringBitmap) -> Result<(), ReadError> {
+        let Some(tables) = &self.tables else { return Ok(()) };
+        self.guard(|| {
+            let found = tables.postings.get((name, value)).map_err(|error| self.failed(error))?;
+            if let Some(bytes) = found {
+                *into |= self.bitmap(bytes.value())?;
+            }
+            Ok(())
+        })
+    }
+
+    fn add_where(
+        &self,
+        name: &str,
+        prefix: &str,
+        keep: &mut dyn FnMut(&str) -> bool,
+        into: &mut RoaringBitmap,
+    ) -> Result<(), ReadError> {
+        self.each_value(name, prefix, |value, bytes| {
+            if keep(value) {
+                *into |= self.bitmap(bytes)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn names(
+        &self,
+        among: Option<&RoaringBitmap>,
+        visit: &mut dyn FnMut(&str),
+    ) -> Result<(), ReadError> {
+        let Some(tables) = &self.tables else { return Ok(()) };
+        self.guard(|| {
+            let mut seen = String::new();
+            let mut next = Some((String::new(), String::new()));
+            while let Some((name, value)) = next.take() {
+                let from = (name.as_str(), value.as_str());
+                let range = tables.postings.range(from..).map_err(|error| self.failed(error))?;
+                for entry in range {
+                    let (key, postings) = entry.map_err(|error| self.failed(error))?;
+                    let (at, _) = key.value();
+                    if at == seen {
+                        continue;
+                    }
+                    let carried = match among {
+                        None => true,
+                        Some(among) => !self.bitmap(postings.value())?.is_disjoint(among),
+                    };
+                    if carried {
+                        visit(at);
+                        at.clone_into(&mut seen);
+                        // No value is empty: this is the first key of the next name.
+                        next = Some((format!("{at}\0"), String::new()));
+                        break;
+                    }
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn values(
+        &self,
+        name: &str,
+        among: Option<&RoaringBitmap>,
+        visit: &mut dyn FnMut(&str, u64),
+    ) -> Result<(), ReadError> {
+        self.each_value(name, "", |value, bytes| {
+            let ids = self.bitmap(bytes)?;
+            let count = among.map_or_else(|| ids.len(), |among| ids.intersection_len(among));
+            if count > 0 {
+                visit(value, count);
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,221 @@
+//! The transaction that a flush runs on a partition.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use metric::{Labels, Sample};
+use redb::{Database, ReadableTable, Table, WriteTransaction};
+use roaring::RoaringBitmap;
+
+use super::block::{BlockBuilder, PACK};
+use super::dictionary::{self, DictionaryBlock};
+use super::{BLOCKS, META, POSTINGS, SERIES, VERSION};
+use crate::chunk::Damaged;
+use crate::disk::DiskError;
+
+/// What a flush put into a partition.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Stored {
+    /// Blocks written.
+    pub(crate) blocks: u64,
+    /// Samples in them.
+    pub(crate) samples: u64,
+    /// Bytes of the blocks.
+    pub(crate) bytes: u64,
+}
+
+/// Adds series and samples within one transaction.
+pub(crate) struct PartitionWriter<'txn> {
+    file: &'txn Path,
+    series: Table<'txn, u32, &'static [u8]>,
+    postings: Table<'txn, (&'static str, &'static str), &'static [u8]>,
+    blocks: Table<'txn, u64, &'static [u8]>,
+    series_len: u32,
+    flush: u32,
+    builder: BlockBuilder,
+    pack: u32,
+    bytes: Vec<u8>,
+    stored: Stored,
+}
+
+/// Opens the tables, runs the work and commits durably.
+pub(super) fn transaction<T>(
+    db: &Database,
+    file: &Path,
+    work: impl FnOnce(&mut PartitionWriter<'_>) -> Result<T, DiskError>,
+) -> Result<T, DiskError> {
+    let failed = |error: redb::Error| DiskError::redb(file, error);
+    let mut txn = db.begin_write().map_err(|error| failed(error.into()))?;
+    // Opens quickly after a crash, for a slightly dearer commit; flushes are rare.
+    txn.set_quick_repair(true);
+    let outcome = {
+        let mut meta = txn.open_table(META).map_err(|error| failed(error.into()))?;
+        let count = |key| -> Result<u32, DiskError> {
+            let stored = meta.get(key).map_err(|error| failed(error.into()))?;
+            u32::try_from(stored.map_or(0, |value| value.value()))
+                .map_err(|_| DiskError::damaged(file, "a count is out of range"))
+        };
+        let (series_len, flush) = (count("series")?, count("flushes")?);
+        let mut writer = PartitionWriter::open(&txn, file, series_len, flush)?;
+        let outcome = work(&mut writer)?;
+        writer.finish_pack()?;
+        let series_len = writer.series_len;
+        drop(writer);
+        for (key, value) in
+            [("version", VERSION), ("series", series_len.into()), ("flushes", u64::from(flush) + 1)]
+        {
+            meta.insert(key, value).map_err(|error| failed(error.into()))?;
+        }
+        outcome
+    };
+    txn.commit().map_err(|error| failed(error.into()))?;
+    Ok(outcome)
+}
+
+impl<'txn> PartitionWriter<'txn> {
+    fn open(
+        txn: &'txn WriteTransaction,
+        file: &'txn Path,
+        series_len: u32,
+        flush: u32,
+    ) -> Result<Self, DiskError> {
+        let failed = |error: redb::TableError| DiskError::redb(file, error);
+        Ok(Self {
+            file,
+            series: txn.open_table(SERIES).map_err(failed)?,
+            postings: txn.open_table(POSTINGS).map_err(failed)?,
+            blocks: txn.open_table(BLOCKS).map_err(failed)?,
+            series_len,
+            flush,
+            builder: BlockBuilder::new().map_err(|error| DiskError::io(file, &error))?,
+            pack: 0,
+            bytes: Vec::new(),
+            stored: Stored::default(),
+        })
+    }
+
+    /// The number of series, which is the number that the next one gets.
+    pub(crate) fn series_len(&self) -> u32 {
+        self.series_len
+    }
+
+    /// What was stored so far; the pack in the making is not counted.
+    pub(crate) fn stored(&self) -> Stored {
+        self.stored
+    }
+
+    /// Passes the number and the label bytes of every series.
+    pub(crate) fn each_series(&self, mut visit: impl FnMut(u32, &[u8])) -> Result<(), DiskError> {
+        for entry in self.series.iter().map_err(|error| DiskError::redb(self.file, error))? {
+            let (number, block) = entry.map_err(|error| DiskError::redb(self.file, error))?;
+            let block = DictionaryBlock::open(block.value())
+                .map_err(|error| DiskError::damaged(self.file, error))?;
+            for (position, labels) in block.iter().enumerate() {
+                visit(number.value() * PACK + position as u32, labels);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds series, which get the numbers from [`PartitionWriter::series_len`] on, in order.
+    pub(crate) fn add_series(&mut self, new: &[Labels]) -> Result<(), DiskError> {
+        let first = self.series_len;
+        let full = u64::from(first) + new.len() as u64 > u64::from(u32::MAX - PACK);
+        if full {
+            return Err(DiskError::damaged(self.file, "the partition has too many series"));
+        }
+        let mut pending = self.last_dictionary_block(first)?;
+        let mut number = first / PACK;
+        for labels in new {
+            pending.push(labels.clone());
+            if pending.len() == PACK as usize {
+                self.put_dictionary_block(number, &pending)?;
+                pending.clear();
+                number += 1;
+            }
+        }
+        if !pending.is_empty() {
+            self.put_dictionary_block(number, &pending)?;
+        }
+        self.add_postings(first, new)?;
+        self.series_len = first + new.len() as u32;
+        Ok(())
+    }
+
+    /// The label sets of the dictionary block that is not full yet.
+    fn last_dictionary_block(&self, series_len: u32) -> Result<Vec<Labels>, DiskError> {
+        let known = series_len % PACK;
+        if known == 0 {
+            return Ok(Vec::with_capacity(PACK as usize));
+        }
+        let found = self.series.get(series_len / PACK);
+        let bytes = found
+            .map_err(|error| DiskError::redb(self.file, error))?
+            .ok_or_else(|| DiskError::damaged(self.file, "a dictionary block is missing"))?;
+        let read = || {
+            let block = DictionaryBlock::open(bytes.value())?;
+            (0..known as usize)
+                .map(|position| block.labels(position))
+                .collect::<Result<Vec<Labels>, Damaged>>()
+        };
+        read().map_err(|error| DiskError::damaged(self.file, error))
+    }
+
+    fn put_dictionary_block(&mut self, number: u32, sets: &[Labels]) -> Result<(), DiskError> {
+        let bytes = dictionary::encode(sets).map_err(|error| DiskError::io(self.file, &error))?;
+        self.series
+            .insert(number, bytes.as_slice())
+            .map_err(|error| DiskError::redb(self.file, error))?;
+        Ok(())
+    }
+
+    fn add_postings(&mut self, first: u32, new: &[Labels]) -> Result<(), DiskError> {
+        let failed = |error: redb::StorageError| DiskError::redb(self.file, error);
+        let mut added: BTreeMap<(&str, &str), Vec<u32>> = BTreeMap::new();
+        for (local, labels) in (first..).zip(new) {
+            for label in labels {
+                added.entry((label.name, label.value)).or_default().push(local);
+            }
+        }
+        let mut bytes = Vec::new();
+        for (key, locals) in added {
+            let mut bitmap = match self.postings.get(key).map_err(failed)? {
+                Some(known) => RoaringBitmap::deserialize_from(known.value())
+                    .map_err(|error| DiskError::damaged(self.file, error))?,
+                None => RoaringBitmap::new(),
+            };
+            bitmap.extend(locals);
+            bitmap.optimize();
+            bytes.clear();
+            bitmap.serialize_into(&mut bytes).map_err(|error| DiskError::io(self.file, &error))?;
+            self.postings.insert(key, bytes.as_slice()).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Adds samples, ascending in time, of a series; series must come in ascending order, each
+    /// once.
+    pub(crate) fn add_samples(&mut self, local: u32, samples: &[Sample]) -> Result<(), DiskError> {
+        if local / PACK != self.pack {
+            self.finish_pack()?;
+            self.pack = local / PACK;
+        }
+        self.builder.add(local, samples);
+        self.stored.samples += samples.len() as u64;
+        Ok(())
+    }
+
+    fn finish_pack(&mut self) -> Result<(), DiskError> {
+        if self.builder.is_empty() {
+            return Ok(());
+        }
+        self.builder.finish(&mut self.bytes).map_err(|error| DiskError::io(self.file, &error))?;
+        let key = u64::from(self.pack) << 32 | u64::from(self.flush);
+        self.blocks
+            .insert(key, self.bytes.as_slice())
+            .map_err(|error| DiskError::redb(self.file, error))?;
+        self.stored.blocks += 1;
+        self.stored.bytes += self.bytes.len() as u64;
+        Ok(())
+    }
+}

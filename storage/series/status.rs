@@ -1,0 +1,205 @@
+//! What the engine says about itself: sizes, totals and where the series come from.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use metric::METRIC_NAME;
+
+use crate::engine::Series;
+
+/// Totals and sizes at one moment.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Series in memory.
+    pub active_series: usize,
+    /// Most series that memory takes.
+    pub series_max: usize,
+    /// Series seen for the first time since the engine was opened.
+    pub created_series: u64,
+    /// Series that left memory because they stood idle.
+    pub evicted_series: u64,
+    /// Samples stored since the engine was opened.
+    pub accepted_samples: u64,
+    /// Samples that were there already.
+    pub duplicate_samples: u64,
+    /// Samples refused.
+    pub rejected_samples: u64,
+    /// Samples in memory that no partition holds yet.
+    pub pending_samples: u64,
+    /// Time of the newest sample since the engine was opened.
+    pub newest_ms: Option<i64>,
+    /// Flushes that succeeded.
+    pub flushes: u64,
+    /// Flushes that failed.
+    pub flush_failures: u64,
+    /// Syncs of the journal.
+    pub journal_syncs: u64,
+    /// Why appends are refused or the last flush failed, if so.
+    pub trouble: Option<String>,
+    /// Files.
+    pub sizes: Sizes,
+}
+
+/// Bytes on disk.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sizes {
+    /// Journal, flushed segments that still stay included.
+    pub journal_bytes: u64,
+    /// Catalogue.
+    pub catalog_bytes: u64,
+    /// Partitions, oldest first.
+    pub partitions: Vec<PartitionSize>,
+}
+
+impl Sizes {
+    /// Everything together.
+    #[must_use]
+    pub fn total_bytes(&self) -> u64 {
+        let partitions: u64 = self.partitions.iter().map(|partition| partition.bytes).sum();
+        self.journal_bytes + self.catalog_bytes + partitions
+    }
+}
+
+/// A partition's span and size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionSize {
+    /// First millisecond.
+    pub from_ms: i64,
+    /// First millisecond after the end.
+    pub to_ms: i64,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
+
+/// Where the series in memory come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cardinality {
+    /// Series in memory.
+    pub series: usize,
+    /// Label names.
+    pub label_names: usize,
+    /// Pairs of label name and value.
+    pub label_pairs: usize,
+    /// Metrics with most series.
+    pub series_by_metric: Vec<(String, u64)>,
+    /// Label names with most values.
+    pub values_by_label: Vec<(String, u64)>,
+    /// Pairs `name=value` with most series.
+    pub series_by_pair: Vec<(String, u64)>,
+}
+
+impl Series {
+    /// Totals and sizes.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let engine = self.engine();
+        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        let failed = {
+            let state = engine.flushing.try_lock();
+            state.ok().and_then(|state| state.failed.as_ref().map(|(_, reason)| reason.clone()))
+        };
+        let refused = engine.journal.check().err().map(|reason| reason.to_string());
+        let head = engine.head();
+        Status {
+            active_series: head.series.len(),
+            series_max: engine.options.series_max,
+            created_series: head.created_total,
+            evicted_series: read(&engine.counters.evicted),
+            accepted_samples: read(&engine.counters.accepted),
+            duplicate_samples: read(&engine.counters.duplicates),
+            rejected_samples: read(&engine.counters.rejected),
+            pending_samples: head.pending_samples(),
+            newest_ms: head.newest_ms,
+            flushes: read(&engine.counters.flushes),
+            flush_failures: read(&engine.counters.flush_failures),
+            journal_syncs: engine.journal.syncs(),
+            trouble: refused.or(failed),
+            sizes: self.sizes(),
+        }
+    }
+
+    /// Bytes on disk.
+    #[must_use]
+    pub fn sizes(&self) -> Sizes {
+        let engine = self.engine();
+        let journal = std::fs::read_dir(engine.journal.dir()).into_iter().flatten().flatten();
+        let journal_bytes =
+            journal.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum();
+        let partitions = engine.partitions.list();
+        Sizes {
+            journal_bytes,
+            catalog_bytes: engine.catalog.size_bytes(),
+            partitions: partitions
+                .iter()
+                .map(|partition| PartitionSize {
+                    from_ms: partition.from_ms,
+                    to_ms: partition.to_ms,
+                    bytes: partition.size_bytes(),
+                })
+                .collect(),
+        }
+    }
+
+    /// Where the series in memory come from: the first `top` of each list.
+    #[must_use]
+    pub fn cardinality(&self, top: usize) -> Cardinality {
+        let head = self.engine().head();
+        let (mut metrics, mut pairs) = (Top::new(top), Top::new(top));
+        let mut labels = Top::new(top);
+        let mut answer = Cardinality { series: head.series.len(), ..Cardinality::default() };
+        for (name, values) in head.index.value_counts() {
+            answer.label_names += 1;
+            answer.label_pairs += values;
+            labels.add(values as u64, || name.to_owned());
+        }
+        for (name, value, count) in head.index.pairs() {
+            if name == METRIC_NAME {
+                metrics.add(count, || value.to_owned());
+            }
+            pairs.add(count, || format!("{name}={value}"));
+        }
+        answer.series_by_metric = metrics.finish();
+        answer.values_by_label = labels.finish();
+        answer.series_by_pair = pairs.finish();
+        answer
+    }
+
+    /// Whether appends are refused now, and why.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        let engine = self.engine();
+        let state = engine.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = state.failed.as_ref().map(|(_, reason)| reason.clone());
+        engine.journal.check().err().map(|reason| reason.to_string()).or(failed)
+    }
+}
+
+/// The largest of many counts.
+struct Top {
+    heap: BinaryHeap<Reverse<(u64, Reverse<String>)>>,
+    len: usize,
+}
+
+impl Top {
+    fn new(len: usize) -> Self {
+        Self { heap: BinaryHeap::new(), len }
+    }
+
+    fn add(&mut self, count: u64, name: impl FnOnce() -> String) {
+        let full = self.heap.len() >= self.len;
+        if full && self.heap.peek().is_none_or(|Reverse((least, _))| count <= *least) {
+            return;
+        }
+        self.heap.push(Reverse((count, Reverse(name()))));
+        if self.heap.len() > self.len {
+            self.heap.pop();
+        }
+    }
+
+    fn finish(self) -> Vec<(String, u64)> {
+        let sorted = self.heap.into_sorted_vec();
+        sorted.into_iter().map(|Reverse((count, Reverse(name)))| (name, count)).collect()
+    }
+}
