@@ -1,6 +1,6 @@
 # The commands to remember; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench deb ui setup e2e setup-test
+.PHONY: help run test api check bench deb setup-test
 
 LISTEN ?= 127.0.0.1:8443
 DATA ?= data
@@ -27,10 +27,15 @@ test: setup-test ui/dist/index.html ## install what the tests need, then run all
 	cargo test --workspace
 	cd ui && npm run e2e
 
+api: ## write the API document and the UI's types again
+	UPDATE=1 cargo test --test integration the_committed_copy_is_true
+	cd ui && npm run api
+
 check: ui/dist/index.html ## formats, lints, licences; no tests
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	cargo deny check
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny check bans licenses sources
 	cd ui && npm run check
 
 bench: ui/dist/index.html ## measure every figure that the documents state

@@ -1,1 +1,6 @@
-//! OneMonitor.
+//! OneMonitor: the composition of its rooms into one program.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+mod watch;

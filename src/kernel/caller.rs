@@ -21,6 +21,8 @@ pub enum Permission {
     TargetsWrite,
     /// See the appliance's own state.
     SystemRead,
+    /// Back up the data directory.
+    SystemWrite,
     /// See people.
     UsersRead,
     /// Create, change and delete people.
@@ -33,13 +35,14 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission there is.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AccountSelf,
         Self::MetricsRead,
         Self::MetricsWrite,
         Self::TargetsRead,
         Self::TargetsWrite,
         Self::SystemRead,
+        Self::SystemWrite,
         Self::UsersRead,
         Self::UsersWrite,
         Self::TokensRead,
@@ -56,6 +59,7 @@ impl Permission {
             Self::TargetsRead => "targets.read",
             Self::TargetsWrite => "targets.write",
             Self::SystemRead => "system.read",
+            Self::SystemWrite => "system.write",
             Self::UsersRead => "users.read",
             Self::UsersWrite => "users.write",
             Self::TokensRead => "tokens.read",

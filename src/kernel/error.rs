@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 /// What a service operation answers.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 

@@ -2,8 +2,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Counter, Encoder, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// The registry of self-metrics; clones share it. Names are `onemonitor_<service>_<what>_<unit>`.
@@ -16,12 +16,10 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// An empty registry with the process's own CPU, memory and file descriptors.
+    /// An empty registry.
     #[must_use]
     pub fn new() -> Self {
-        let metrics = Self::default();
-        metrics.register(prometheus::process_collector::ProcessCollector::for_self());
-        metrics
+        Self::default()
     }
 
     fn register(&self, collector: impl Collector + 'static) {
@@ -41,6 +39,12 @@ impl Metrics {
     #[must_use]
     pub fn counter(&self, name: &str, help: &str) -> IntCounter {
         self.add(IntCounter::new(name, help))
+    }
+
+    /// A counter with a fraction, without labels.
+    #[must_use]
+    pub fn float_counter(&self, name: &str, help: &str) -> Counter {
+        self.add(Counter::new(name, help))
     }
 
     /// A counter with labels.

@@ -1,0 +1,48 @@
+//! Real peers from Debian: node exporter and Prometheus, each a child on a free port.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+/// A peer that ends with the test.
+pub(crate) struct Peer {
+    child: Child,
+    pub(crate) port: u16,
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn spawn(command: &mut Command, port: u16) -> Peer {
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    Peer { child, port }
+}
+
+/// Debian's node exporter.
+pub(crate) fn node_exporter() -> Peer {
+    let port = free_port();
+    let listen = format!("--web.listen-address=127.0.0.1:{port}");
+    spawn(Command::new("prometheus-node-exporter").arg(listen), port)
+}
+
+/// Debian's Prometheus with this configuration, its data below `dir`.
+pub(crate) fn prometheus(dir: &Path, config: &str) -> Peer {
+    let port = free_port();
+    let file = dir.join("prometheus.yml");
+    std::fs::write(&file, config).unwrap();
+    let mut command = Command::new("prometheus");
+    command
+        .arg(format!("--config.file={}", file.display()))
+        .arg(format!("--storage.tsdb.path={}", dir.join("prometheus").display()))
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    spawn(&mut command, port)
+}
