@@ -117,7 +117,7 @@ impl Telemetry {
             room: room.clone(),
             metrics: ScrapeMetrics::new(metrics),
         };
-        let local = local_targets(&settings, &clock, metrics, &series)?;
+        let local = local_targets(&settings, &clock, metrics)?;
         let manager = Manager::new(shared, settings.scrape.clone(), db.clone(), local)?;
         Ok(Self(Arc::new(Inner {
             series,
@@ -204,7 +204,6 @@ fn local_targets(
     settings: &TelemetrySettings,
     clock: &Clock,
     metrics: &Metrics,
-    series: &Series,
 ) -> Result<Vec<(ScrapeTarget, Source)>> {
     let mut local = Vec::new();
     let instance = settings.hostname.as_str();
@@ -214,9 +213,8 @@ fn local_targets(
         local.push((target, Source::Host(Arc::new(Mutex::new(host)))));
     }
     if settings.host.own_metrics {
-        let own = own_metrics::OwnMetrics::new(metrics, series.clone());
         let target = local_target(OWN_JOB, instance, "/metrics", TargetOrigin::Own, settings)?;
-        local.push((target, Source::Own(own)));
+        local.push((target, Source::Own(metrics.clone())));
     }
     Ok(local)
 }

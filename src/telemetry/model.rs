@@ -76,7 +76,6 @@ pub struct TargetTls {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Target {
     /// Its id.
-    #[schema(inline)]
     pub id: TargetId,
     /// Its revision, for `If-Match`.
     pub rev: u64,
@@ -218,8 +217,9 @@ impl StoredTarget {
     /// `Invalid` with the field that is wrong. What needs other settings to be judged is checked
     /// by [`ScrapeJob::check`].
     pub(crate) fn change(&mut self, write: &TargetWrite, now: Time) -> Result<()> {
-        self.check_secret_stays(write)?;
-        let write = write.clone();
+        let mut write = write.clone();
+        write.urls = write.urls.map(|urls| urls.iter().map(|url| with_scheme(url)).collect());
+        self.check_secret_stays(&write)?;
         set(&mut self.name, write.name);
         set(&mut self.urls, write.urls);
         set(&mut self.interval_s, write.interval_s);
@@ -354,6 +354,12 @@ impl StoredTarget {
             updated_at: self.updated_at,
         }
     }
+}
+
+/// `host:port` is what people type; it means `http://host:port`.
+fn with_scheme(address: &str) -> String {
+    let address = address.trim();
+    if address.contains("://") { address.to_owned() } else { format!("http://{address}") }
 }
 
 fn set<T>(place: &mut T, value: Option<T>) {

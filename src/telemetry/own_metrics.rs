@@ -1,8 +1,7 @@
 //! What this room counts about itself.
 
 use kernel::metrics::Metrics;
-use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
-use series::Series;
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGaugeVec};
 
 const SECONDS: [f64; 10] = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
@@ -126,46 +125,5 @@ impl QueryMetrics {
                 &SECONDS,
             ),
         }
-    }
-}
-
-/// The program's metrics as text, those of the engine brought up to date.
-#[derive(Clone)]
-pub(crate) struct OwnMetrics {
-    metrics: Metrics,
-    series: Series,
-    active: IntGauge,
-    pending: IntGauge,
-    bytes: IntGauge,
-}
-
-impl std::fmt::Debug for OwnMetrics {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("OwnMetrics")
-    }
-}
-
-impl OwnMetrics {
-    pub(crate) fn new(metrics: &Metrics, series: Series) -> Self {
-        Self {
-            active: metrics.gauge("onemonitor_series_active", "Series in memory."),
-            pending: metrics.gauge(
-                "onemonitor_series_pending_samples",
-                "Samples in memory that no partition holds yet.",
-            ),
-            bytes: metrics.gauge("onemonitor_series_disk_bytes", "Bytes of the series on disk."),
-            metrics: metrics.clone(),
-            series,
-        }
-    }
-
-    /// The text; looks at files, so it blocks a little.
-    pub(crate) fn text(&self) -> String {
-        let status = self.series.status();
-        let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.active.set(whole(status.active_series as u64));
-        self.pending.set(whole(status.pending_samples));
-        self.bytes.set(whole(status.sizes.total_bytes()));
-        self.metrics.gather_text()
     }
 }

@@ -28,12 +28,10 @@ pub struct TargetStatus {
     /// What is scraped.
     pub url: String,
     /// Where the target comes from.
-    #[schema(inline)]
     pub origin: TargetOrigin,
     /// The target that it was created as, if it was.
     pub target_id: Option<TargetId>,
     /// Whether it answers.
-    #[schema(inline)]
     pub health: TargetHealth,
     /// When it was scraped last.
     pub last_scrape_at: Option<Time>,

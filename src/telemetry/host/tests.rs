@@ -44,9 +44,18 @@ const FILES: &[(&str, &str)] = &[
     ("proc/sys/fs/file-nr", "1000\t0\t90000\n"),
     ("proc/sys/kernel/hostname", "fixture\n"),
     ("proc/sys/kernel/osrelease", "6.1.0\n"),
-    ("proc/pressure/cpu", "some avg10=0.00 avg60=0.00 avg300=0.00 total=1500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n"),
-    ("proc/pressure/io", "some avg10=0.00 avg60=0.00 avg300=0.00 total=2\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1\n"),
-    ("proc/pressure/memory", "some avg10=0.00 avg60=0.00 avg300=0.00 total=4\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=3\n"),
+    (
+        "proc/pressure/cpu",
+        "some avg10=0.00 avg60=0.00 avg300=0.00 total=1500000\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=0\n",
+    ),
+    (
+        "proc/pressure/io",
+        "some avg10=0.00 avg60=0.00 avg300=0.00 total=2\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=1\n",
+    ),
+    (
+        "proc/pressure/memory",
+        "some avg10=0.00 avg60=0.00 avg300=0.00 total=4\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=3\n",
+    ),
     (
         "proc/mounts",
         "/dev/sda1 / ext4 rw,relatime 0 0\nproc /proc proc rw 0 0\n/dev/sdb1 /my\\040disk xfs ro 0 0\n\
@@ -54,7 +63,10 @@ const FILES: &[(&str, &str)] = &[
     ),
     ("my disk/file", ""),
     ("run/file", ""),
-    ("etc/os-release", "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\nHOME_URL=x\n"),
+    (
+        "etc/os-release",
+        "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\nHOME_URL=x\n",
+    ),
     ("sys/class/net/eth0/operstate", "up\n"),
     ("sys/class/net/eth0/mtu", "1500\n"),
     ("sys/class/net/eth0/speed", "-1\n"),

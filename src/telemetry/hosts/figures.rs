@@ -70,10 +70,13 @@ impl Figures {
         let reader = Reader { series, options, now_ms: now.as_millis(), filter: filter(known) };
         let of = |selector: &str| format!("{selector}, {}", reader.filter);
         let idle = of("mode=\"idle\"");
-        let cpu = format!(
-            "1 - avg by (job, instance) (rate(node_cpu_seconds_total{{{idle}}}[{RATE_WINDOW}]))"
-        );
         let all = &reader.filter;
+        // A share of what all modes grew by: right from the second sample on, when a rate by itself
+        // is still far too small.
+        let cpu = format!(
+            "1 - sum by (job, instance) (rate(node_cpu_seconds_total{{{idle}}}[{RATE_WINDOW}])) \
+             / sum by (job, instance) (rate(node_cpu_seconds_total{{{all}}}[{RATE_WINDOW}]))"
+        );
         let memory = format!(
             "1 - max by (job, instance) (node_memory_MemAvailable_bytes{{{all}}}) \
              / max by (job, instance) (node_memory_MemTotal_bytes{{{all}}})"
@@ -89,7 +92,7 @@ impl Figures {
         let traffic = |direction: &str| {
             format!(
                 "sum by (job, instance) \
-                 (rate(node_network_{direction}_bytes_total{{{wires}}}[{RATE_WINDOW}]))"
+                 (irate(node_network_{direction}_bytes_total{{{wires}}}[{RATE_WINDOW}]))"
             )
         };
         let step_ms = i64::try_from(SPARK_STEP.as_millis()).unwrap_or(60_000);

@@ -89,7 +89,6 @@ pub struct Host {
     /// Bytes sent a second.
     pub network_transmit_bytes_per_s: Option<f64>,
     /// How it is.
-    #[schema(inline)]
     pub health: HostHealth,
     /// The last hour.
     pub spark: Option<HostSpark>,

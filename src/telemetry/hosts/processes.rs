@@ -74,7 +74,7 @@ fn read(
     };
     let rate = |metric: &str| {
         format!(
-            "sum by (groupname) (rate(namedprocess_namegroup_{metric}{{{filter}}}[{RATE_WINDOW}]))"
+            "sum by (groupname) (irate(namedprocess_namegroup_{metric}{{{filter}}}[{RATE_WINDOW}]))"
         )
     };
     let sum = |metric: &str, more: &str| {

@@ -71,6 +71,14 @@ impl Queries {
     }
 }
 
+#[cfg(test)]
+impl Queries {
+    /// Queries that could begin at once.
+    pub(crate) fn free_turns(&self) -> usize {
+        self.turns.available_permits()
+    }
+}
+
 /// Stops the evaluation when the future that waits for it is dropped.
 struct CancelOnDrop(Cancel);
 

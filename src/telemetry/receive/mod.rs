@@ -6,7 +6,7 @@ pub(crate) mod protobuf;
 pub(crate) mod remote_write;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::sync::Arc;
 

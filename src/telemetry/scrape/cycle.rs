@@ -59,11 +59,13 @@ impl Cycle {
         loop {
             self.show_next(next);
             tokio::select! {
+                biased;
                 () = stop.wait() => return,
                 () = self.gone.wait() => return self.end().await,
                 changed = self.target.changed() => {
+                    // Nobody describes the target any more: it is gone.
                     if changed.is_err() {
-                        return;
+                        return self.end().await;
                     }
                     let target = self.current();
                     next = next.min(Instant::now() + self.first_wait(&target));

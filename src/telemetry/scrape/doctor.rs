@@ -1,5 +1,6 @@
 //! The doctor: tries the way to a target step by step and says where it ends, and what to do.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use utoipa::ToSchema;
 use super::exposition::{Problem, check};
 use super::fetch::{Answer, ScrapeFailure, fetch};
 use super::job::{Job, invalid};
+use super::target::{Candidate, Outcome, TargetOrigin, resolve};
 use crate::Telemetry;
 use crate::model::{StoredTarget, TargetId, TargetTls, TargetWrite};
 use crate::store;
@@ -73,7 +75,6 @@ pub enum ProbeStepName {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ProbeStep {
     /// Which step.
-    #[schema(inline)]
     pub step: ProbeStepName,
     /// Whether it succeeded; no step follows one that did not.
     pub ok: bool,
@@ -144,7 +145,7 @@ impl Telemetry {
         let (job, settings) = (target.job()?, self.scrape_settings().clone());
         let compiled = tokio::task::spawn_blocking(move || job.compile(&settings)).await;
         let job = compiled.map_err(|error| Error::internal("target.probe_failed", error))??;
-        let url = request.url.or_else(|| target.urls.first().cloned()).unwrap_or_default();
+        let url = scraped_url(&job, &target)?;
         let timeout = Duration::from_secs_f64(timeout_s);
         let mut report = ProbeReport::default();
         self.probe(&job, &url, timeout, &mut report).await;
@@ -194,6 +195,21 @@ impl Telemetry {
         let sample = answer.body.bytes.get(..head).unwrap_or_default();
         report.sample = String::from_utf8_lossy(sample).into_owned();
         read_answer(answer, report).await;
+    }
+}
+
+/// The URL that the scraper would ask for the target's first address.
+fn scraped_url(job: &Job, target: &StoredTarget) -> Result<String> {
+    let candidate = Candidate {
+        address: target.urls.first().cloned().unwrap_or_default(),
+        labels: BTreeMap::new(),
+        origin: TargetOrigin::Ui,
+        target_id: None,
+    };
+    match resolve(job, &candidate) {
+        Outcome::Active(target) => Ok(target.url),
+        Outcome::Dropped(_) => Err(invalid("relabel", "the rules drop this target")),
+        Outcome::Wrong(_, reason) => Err(invalid("url", reason)),
     }
 }
 

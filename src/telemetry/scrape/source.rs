@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use kernel::metrics::Metrics;
+
 use super::exposition::Format;
 use super::fetch::{Answer, ScrapeFailure, fetch};
 use super::target::ScrapeTarget;
 use crate::host::Host;
-use crate::own_metrics::OwnMetrics;
 use crate::room::{Body, Room};
 
 /// A source of metrics.
@@ -17,7 +18,7 @@ pub(crate) enum Source {
     /// This machine.
     Host(Arc<Mutex<Host>>),
     /// The program itself.
-    Own(OwnMetrics),
+    Own(Metrics),
 }
 
 impl Source {
@@ -36,7 +37,7 @@ impl Source {
             Self::Http => fetch(&target.scraping, &target.url, target.timeout, room).await,
             Self::Own(own) => {
                 let own = own.clone();
-                blocking(move || own.text().into_bytes()).await
+                blocking(move || own.gather_text().into_bytes()).await
             }
             Self::Host(host) => {
                 let host = Arc::clone(host);

@@ -1,0 +1,170 @@
+//! Tests of the query API over HTTP.
+
+use http::{Request, StatusCode};
+use serde_json::json;
+
+use super::bed::{Bed, bed};
+use crate::receive::tests::series;
+
+const API: &str = "/prometheus/api/v1";
+
+/// A service with two series of ten samples, one a minute.
+async fn filled() -> (Bed, i64) {
+    let bed = bed(|_| {}).await;
+    let now_s = bed.clock.now().as_millis() / 60_000 * 60;
+    let samples: Vec<(f64, i64)> =
+        (0..10).map(|n| (f64::from(n), (now_s - 540 + i64::from(n) * 60) * 1000)).collect();
+    let body = [
+        series(&[("__name__", "m"), ("dc", "a")], &samples),
+        series(&[("__name__", "m"), ("dc", "b")], &samples),
+    ]
+    .concat();
+    let packed = snap::raw::Encoder::new().compress_vec(&body).unwrap();
+    let reply = bed.send(Request::post(format!("{API}/write")), packed).await;
+    assert_eq!(reply.status, StatusCode::NO_CONTENT, "{}", reply.text);
+    (bed, now_s)
+}
+
+#[tokio::test]
+async fn instant_and_range() {
+    let (bed, now_s) = filled().await;
+    let reply = bed.get(&format!("{API}/query?query=sum(m)&time={now_s}")).await;
+    let expected = format!(
+        "{{\"status\":\"success\",\"data\":{{\"resultType\":\"vector\",\"result\":\
+         [{{\"metric\":{{}},\"value\":[{now_s},\"18\"]}}]}}}}"
+    );
+    assert_eq!(reply.text, expected);
+    assert_eq!(reply.headers["content-type"], "application/json");
+    let form = format!("query=m{{dc%3D\"a\"}}&start={}&end={now_s}&step=1m", now_s - 120);
+    let request = Request::post(format!("{API}/query_range"))
+        .header("content-type", "application/x-www-form-urlencoded");
+    let reply = bed.send(request, form).await.json();
+    let series = json!([{ "metric": { "__name__": "m", "dc": "a" }, "values": [
+        [now_s - 120, "7"], [now_s - 60, "8"], [now_s, "9"],
+    ]}]);
+    assert_eq!(reply["data"]["resultType"], "matrix");
+    assert_eq!(reply["data"]["result"], series);
+    let reply = bed.get(&format!("{API}/query?query=m&limit=1&stats=all")).await.json();
+    assert_eq!(reply["data"]["result"].as_array().unwrap().len(), 1);
+    assert_eq!(reply["warnings"][0], "results truncated due to limit");
+    assert!(reply["data"]["stats"]["samples"]["totalQueryableSamples"].as_u64() > Some(0));
+    // Samples lie a minute apart: a shorter look back finds none in between.
+    let between = now_s - 30;
+    let reply =
+        bed.get(&format!("{API}/query?query=m&time={between}&lookback_delta=10s")).await.json();
+    assert_eq!(reply["data"]["result"], json!([]));
+}
+
+#[tokio::test]
+async fn lists() {
+    let (bed, now_s) = filled().await;
+    let list = |path: &str| {
+        let path = format!("{API}/{}", path.replace('"', "%22"));
+        let bed = &bed;
+        async move { bed.get(&path).await.json() }
+    };
+    let series = list("series?match[]=m&match[]=m{dc=\"a\"}").await;
+    assert_eq!(series["data"], json!([{"__name__":"m","dc":"a"},{"__name__":"m","dc":"b"}]));
+    assert_eq!(list("labels").await["data"], json!(["__name__", "dc"]));
+    assert_eq!(list("labels?match[]=other").await["data"], json!([]));
+    assert_eq!(list("label/dc/values").await["data"], json!(["a", "b"]));
+    assert_eq!(list("label/dc/values?match[]=m{dc!=\"a\"}").await["data"], json!(["b"]));
+    let cut = list("label/dc/values?limit=1").await;
+    assert_eq!(
+        (&cut["data"], &cut["warnings"][0]),
+        (&json!(["a"]), &json!("results truncated due to limit"))
+    );
+    let before = now_s - 90_000_000;
+    let early = list(&format!("label/dc/values?start={before}&end={}", before + 60)).await;
+    assert_eq!(early["data"], json!([]));
+    assert_eq!(list("metadata").await["data"], json!({}));
+    assert_eq!(list("status/buildinfo").await["data"]["application"], "OneMonitor");
+}
+
+#[tokio::test]
+async fn mistakes_are_told_as_prometheus_does() {
+    let (bed, now_s) = filled().await;
+    let check = |path: String, status: u16, kind: &'static str, text: &'static str| {
+        let bed = &bed;
+        async move {
+            let reply = bed.get(&format!("{API}/{path}")).await;
+            assert_eq!(reply.status.as_u16(), status, "{path}: {}", reply.text);
+            let json = reply.json();
+            assert_eq!((&json["status"], &json["errorType"]), (&json!("error"), &json!(kind)));
+            assert!(json["error"].as_str().unwrap().contains(text), "{path}: {json}");
+        }
+    };
+    let parse = "invalid parameter \"query\": 1:5: parse error";
+    check("query?query=sum(".to_owned(), 400, "bad_data", parse).await;
+    check("query".to_owned(), 400, "bad_data", "invalid parameter \"query\"").await;
+    check("query?query=m&time=x".to_owned(), 400, "bad_data", "invalid parameter \"time\"").await;
+    check("query?query=m&timeout=x".to_owned(), 400, "bad_data", "\"timeout\"").await;
+    check("query_range?query=m".to_owned(), 400, "bad_data", "\"start\"").await;
+    let range = format!("start={}&end={now_s}", now_s - 60);
+    check(format!("query_range?query=m&step=0&{range}"), 400, "bad_data", "zero or negative").await;
+    check(
+        format!("query_range?query=m&step=0.001&{range}"),
+        400,
+        "bad_data",
+        "exceeded maximum resolution",
+    )
+    .await;
+    check(format!("query_range?query=m&step=1&start={now_s}&end=5"), 400, "bad_data", "\"end\"")
+        .await;
+    check("series".to_owned(), 400, "bad_data", "no match[] parameter provided").await;
+    check("series?match[]={}".to_owned(), 400, "bad_data", "non-empty matcher").await;
+    check("query?query=m%2Bon()m".to_owned(), 422, "execution", "many-to-many").await;
+    check("query?query=m&timeout=0".to_owned(), 503, "timeout", "timed out").await;
+}
+
+#[tokio::test]
+async fn limits_and_permissions_hold() {
+    let bed = bed(|settings| settings.query.text_bytes_max = 100).await;
+    let long = "a".repeat(200);
+    let reply = bed.get(&format!("{API}/query?query={long}")).await;
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+    let request = Request::post(format!("{API}/query"))
+        .header("content-type", "application/x-www-form-urlencoded");
+    let reply = bed.send(request, format!("query={long}")).await;
+    assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+    for path in [
+        "query?query=1",
+        "query_range",
+        "series",
+        "labels",
+        "label/a/values",
+        "metadata",
+        "targets",
+        "status/buildinfo",
+    ] {
+        let reply = bed.send_powerless(Request::get(format!("{API}/{path}"))).await;
+        assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_leaves_ends_the_query() {
+    let (bed, now_s) = filled().await;
+    let telemetry = bed.telemetry.clone();
+    let options = telemetry.list_options();
+    let cancel = options.cancel.clone();
+    let (told, seen) = std::sync::mpsc::channel();
+    let running = tokio::spawn(async move {
+        let work = move |_: &series::Series, options: &promql::QueryOptions| {
+            while !options.cancel.is_cancelled() {
+                std::thread::yield_now();
+            }
+            told.send(()).unwrap();
+            Ok(())
+        };
+        telemetry.run_query("test", options, work).await
+    });
+    while bed.telemetry.queries().free_turns() == bed.telemetry.queries().settings.concurrency_max {
+        tokio::task::yield_now().await;
+    }
+    running.abort();
+    assert!(running.await.is_err());
+    assert!(cancel.is_cancelled());
+    let ended = tokio::task::spawn_blocking(move || seen.recv()).await.unwrap();
+    assert!(ended.is_ok(), "the work noticed, at {now_s}");
+}
