@@ -17,7 +17,7 @@ use crate::hosts::{Host, HostPage, HostQuery, ProcessList};
 use crate::model::{Target, TargetId, TargetPage, TargetWrite};
 use crate::scrape::doctor::{ProbeReport, ProbeRequest};
 use crate::targets::TargetStatusList;
-use crate::{Telemetry, query, receive};
+use crate::{Telemetry, query, receive, scrape};
 
 /// All routes of the room with their full paths, without the service behind them: enough for the
 /// API document.
@@ -32,6 +32,7 @@ pub fn routes() -> OpenApiRouter<Telemetry> {
         .routes(routes!(get_host))
         .routes(routes!(list_processes))
         .merge(query::api::routes())
+        .merge(scrape::api::routes())
         .merge(receive::api::routes())
 }
 

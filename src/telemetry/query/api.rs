@@ -7,7 +7,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use http::{HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use kernel::caller::{Caller, Permission};
 use kernel::error::Error;
 use kernel::http::{Problem, Who};
@@ -21,7 +21,6 @@ use super::json::{push, push_labels, push_list, push_notes, push_text, push_text
 use super::lists::{ListBounds, Listed};
 use super::parameters::Parameters;
 use super::run::{InstantQuery, QueryBounds, RangeQuery};
-use super::targets_json::{self, Wanted};
 use crate::Telemetry;
 
 /// The content type of forms.
@@ -42,11 +41,10 @@ pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
         .routes(routes!(list_label_names_form))
         .routes(routes!(list_label_values))
         .routes(routes!(list_metric_metadata))
-        .routes(routes!(list_prometheus_targets))
         .routes(routes!(get_build_info))
 }
 
-type Answered = Result<Response, QueryError>;
+pub(crate) type Answered = Result<Response, QueryError>;
 
 /// Evaluates a PromQL expression at one time: `query`, `time`, `timeout`, `limit`,
 /// `lookback_delta`, `stats`.
@@ -335,37 +333,6 @@ async fn list_metric_metadata(
     answered(answer.await)
 }
 
-/// The scrape targets as Prometheus shows them; `/api/v1/target-status` says more.
-#[utoipa::path(
-    get, path = "/prometheus/api/v1/targets", tag = "prometheus",
-    summary = "List targets as Prometheus does",
-    params(("state" = Option<String>, Query, description = "active, dropped or any")),
-    responses((status = 200, description = "the envelope of Prometheus", body = serde_json::Value),
-              (status = "default", description = "a problem", body = Problem,
-               content_type = "application/problem+json")),
-    extensions(("x-permission" = json!("targets.read")))
-)]
-async fn list_prometheus_targets(
-    State(telemetry): State<Telemetry>,
-    Who(who): Who,
-    uri: Uri,
-) -> Response {
-    let answer = || {
-        who.require(Permission::TargetsRead)?;
-        let parameters = Parameters::parse(b"", uri.query().unwrap_or(""));
-        let state = parameters.get("state").unwrap_or("any").to_ascii_lowercase();
-        let wanted = match state.as_str() {
-            "active" => Wanted { active: true, dropped: false },
-            "dropped" => Wanted { active: false, dropped: true },
-            _ => Wanted { active: true, dropped: true },
-        };
-        let scraped = telemetry.manager().scraped();
-        let plan = telemetry.manager().last_plan();
-        Ok(json_response(targets_json::write(&scraped, &plan, wanted)))
-    };
-    answered(answer())
-}
-
 /// The version whose API this is.
 #[utoipa::path(
     get, path = "/prometheus/api/v1/status/buildinfo", tag = "prometheus",
@@ -472,12 +439,14 @@ fn finish_list(mut out: Vec<u8>, truncated: bool) -> Response {
     json_response(out)
 }
 
-fn json_response(body: impl Into<Body>) -> Response {
+/// An answer of JSON.
+pub(crate) fn json_response(body: impl Into<Body>) -> Response {
     let json = HeaderValue::from_static("application/json");
     ([(header::CONTENT_TYPE, json)], body.into()).into_response()
 }
 
-fn answered(answer: Answered) -> Response {
+/// An answer, or a mistake in the envelope of Prometheus.
+pub(crate) fn answered(answer: Answered) -> Response {
     let error = match answer {
         Ok(response) => return response,
         Err(error) => error,

@@ -1,5 +1,6 @@
 //! Pulls metrics from targets: which there are, when each is asked, and what becomes of answers.
 
+pub(crate) mod api;
 pub(crate) mod cycle;
 pub(crate) mod doctor;
 pub(crate) mod exposition;
