@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use crate::Telemetry;
 use crate::model::{StoredTarget, Target, TargetId, TargetPage, TargetWrite};
-use crate::scrape::manager::Scraped;
+use crate::scrape::manager::{Manager, Scraped};
 use crate::scrape::plan::WrongTarget;
 use crate::scrape::status::TargetHealth;
 use crate::scrape::target::TargetOrigin;
@@ -165,18 +165,23 @@ impl Telemetry {
     ///
     /// # Errors
     /// A missing permission.
-    #[expect(clippy::unused_async, reason = "operations are asynchronous")]
     pub async fn list_target_status(&self, who: &Caller) -> Result<TargetStatusList> {
         who.require(Permission::TargetsRead)?;
-        let plan = self.manager().last_plan();
-        let mut items: Vec<TargetStatus> =
-            self.manager().scraped().iter().map(scraped_status).collect();
-        items.extend(plan.wrong.iter().map(wrong_status));
-        items.sort_by(|left, right| {
-            (&left.job, &left.instance, &left.url).cmp(&(&right.job, &right.instance, &right.url))
-        });
-        Ok(TargetStatusList { items, problems: plan.problems })
+        let manager = self.manager().clone();
+        // There may be many thousands.
+        let listed = tokio::task::spawn_blocking(move || target_status(&manager)).await;
+        listed.map_err(|error| Error::internal("target.status_failed", error))
     }
+}
+
+fn target_status(manager: &Manager) -> TargetStatusList {
+    let plan = manager.last_plan();
+    let mut items: Vec<TargetStatus> = manager.scraped().iter().map(scraped_status).collect();
+    items.extend(plan.wrong.iter().map(wrong_status));
+    items.sort_by(|left, right| {
+        (&left.job, &left.instance, &left.url).cmp(&(&right.job, &right.instance, &right.url))
+    });
+    TargetStatusList { items, problems: plan.problems }
 }
 
 fn scraped_status((target, state): &Scraped) -> TargetStatus {

@@ -19,6 +19,18 @@ pub(super) fn collect_file_handles(root: &Root, page: &mut Page) -> Collected {
     Ok(())
 }
 
+/// `/proc/sys/kernel/random`: what randomness the kernel holds.
+pub(super) fn collect_entropy(root: &Root, page: &mut Page) {
+    for (file, name, help) in [
+        ("entropy_avail", "node_entropy_available_bits", "Bits of available entropy."),
+        ("poolsize", "node_entropy_pool_size_bits", "Bits of entropy pool."),
+    ] {
+        if let Some(value) = root.line(format!("proc/sys/kernel/random/{file}")) {
+            page.gauge(name, help).sample(&[], number(&value));
+        }
+    }
+}
+
 /// The kernel's name and release.
 pub(super) fn collect_uname(root: &Root, page: &mut Page) {
     page.gauge(
@@ -86,8 +98,13 @@ pub(super) fn collect_os(root: &Root, page: &mut Page) -> Collected {
     page.gauge("node_os_info", "A metric with a constant '1' value labeled by the system's facts.")
         .sample(&labels, 1.0);
     if let Some(version) = version {
+        let named: Vec<(&str, &str)> = labels
+            .iter()
+            .filter(|(name, _)| matches!(*name, "id" | "id_like" | "name"))
+            .copied()
+            .collect();
         page.gauge("node_os_version", "Metric containing the major.minor part of the OS version.")
-            .sample(&[], version);
+            .sample(&named, version);
     }
     Ok(())
 }

@@ -85,7 +85,10 @@ impl Host {
         outcomes.push(("filesystem", self.file_systems.collect(root, &mut page)));
         outcomes.push(("processes", self.processes.collect(root, &mut page)));
         network::collect_classes(root, &mut page);
+        netstat::collect_conntrack(root, &mut page);
+        netstat::collect_softnet(root, &mut page);
         kernel_facts::collect_uname(root, &mut page);
+        kernel_facts::collect_entropy(root, &mut page);
         hwmon::collect(root, &mut page);
         kernel_facts::collect_time(now, &mut page);
         write_outcomes(&outcomes, &mut page);

@@ -84,3 +84,48 @@ pub(super) fn collect_sockets(root: &Root, page: &mut Page) -> Collected {
     }
     Ok(())
 }
+
+/// `/proc/sys/net/netfilter`: connections that the firewall follows; most machines have them.
+pub(super) fn collect_conntrack(root: &Root, page: &mut Page) {
+    for (file, name, help) in [
+        (
+            "nf_conntrack_count",
+            "node_nf_conntrack_entries",
+            "Number of currently allocated flow entries for connection tracking.",
+        ),
+        (
+            "nf_conntrack_max",
+            "node_nf_conntrack_entries_limit",
+            "Maximum size of connection tracking table.",
+        ),
+    ] {
+        if let Some(value) = root.line(format!("proc/sys/net/netfilter/{file}")) {
+            page.gauge(name, help).sample(&[], number(&value));
+        }
+    }
+}
+
+/// `/proc/net/softnet_stat`: packets that each processor took in, hexadecimal.
+pub(super) fn collect_softnet(root: &Root, page: &mut Page) {
+    let text = root.read("proc/net/softnet_stat").unwrap_or_default();
+    let rows: Vec<Vec<f64>> = text
+        .lines()
+        .map(|line| {
+            let words = line.split_ascii_whitespace();
+            words.map(|word| u32::from_str_radix(word, 16).map_or(0.0, f64::from)).collect()
+        })
+        .collect();
+    let columns = ["processed", "dropped", "times_squeezed"];
+    for (column, name) in columns.into_iter().enumerate() {
+        if rows.is_empty() {
+            return;
+        }
+        let help = format!("Number of packets or polls: {name}.");
+        page.counter(&format!("node_softnet_{name}_total"), &help);
+        for (cpu, row) in rows.iter().enumerate() {
+            if let Some(value) = row.get(column) {
+                page.sample(&[("cpu", &cpu.to_string())], *value);
+            }
+        }
+    }
+}

@@ -11,6 +11,7 @@ use http::{HeaderValue, Method, StatusCode, header};
 use kernel::caller::{Caller, Permission};
 use kernel::error::Error;
 use kernel::http::{Problem, Who};
+use metric::Metadata;
 use promql::Answer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -23,6 +24,8 @@ use super::parameters::Parameters;
 use super::run::{InstantQuery, QueryBounds, RangeQuery};
 use crate::Telemetry;
 
+/// Items of a list that are written without leaving the async thread.
+const ITEMS_AT_ONCE: usize = 500;
 /// The content type of forms.
 const FORM: &[u8] = b"application/x-www-form-urlencoded";
 /// The version of Prometheus whose API this is: clients decide by it what they may ask.
@@ -208,9 +211,13 @@ async fn series(telemetry: &Telemetry, who: &Caller, request: Request) -> Answer
         return Err(QueryError::BadData("no match[] parameter provided".to_owned()));
     }
     let listed = telemetry.list_series(who, selectors, list_bounds(&parameters)?).await?;
-    let mut out = success();
-    push_list(&mut out, &listed.items, push_labels);
-    Ok(finish_list(out, listed.truncated))
+    let count = listed.items.len();
+    built(count, move || {
+        let mut out = success();
+        push_list(&mut out, &listed.items, push_labels);
+        finish_list(out, listed.truncated)
+    })
+    .await
 }
 
 /// Lists the label names, of series that satisfy one of the selectors `match[]` if there are any.
@@ -257,7 +264,7 @@ async fn label_names(telemetry: &Telemetry, who: &Caller, request: Request) -> A
     let parameters = read(telemetry, who, request).await?;
     let selectors = parameters.selectors()?;
     let listed = telemetry.list_label_names(who, selectors, list_bounds(&parameters)?).await?;
-    Ok(texts_response(&listed))
+    texts_response(listed).await
 }
 
 /// Lists the values of a label, of series that satisfy one of the selectors if there are any.
@@ -286,7 +293,7 @@ async fn list_label_values(
         let parameters = read(&telemetry, &who, request).await?;
         let (selectors, bounds) = (parameters.selectors()?, list_bounds(&parameters)?);
         let listed = telemetry.list_label_values(&who, name, selectors, bounds).await?;
-        Ok(texts_response(&listed))
+        texts_response(listed).await
     };
     answered(answer.await)
 }
@@ -313,24 +320,28 @@ async fn list_metric_metadata(
         let parameters = read(&telemetry, &who, request).await?;
         let metric = parameters.get("metric").map(str::to_owned);
         let known = telemetry.list_metadata(&who, metric, parameters.limit("limit")?).await?;
-        let mut out = success();
-        out.push(b'{');
-        for (index, (name, metadata)) in known.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            push_text(&mut out, name);
-            push(&mut out, format_args!(":[{{\"type\":\"{}\"", metadata.metric_type.as_str()));
-            out.extend_from_slice(b",\"help\":");
-            push_text(&mut out, &metadata.help);
-            out.extend_from_slice(b",\"unit\":");
-            push_text(&mut out, &metadata.unit);
-            out.extend_from_slice(b"}]");
-        }
-        out.push(b'}');
-        Ok(finish_list(out, false))
+        built(known.len(), move || metadata_response(&known)).await
     };
     answered(answer.await)
+}
+
+fn metadata_response(known: &[(String, Metadata)]) -> Response {
+    let mut out = success();
+    out.push(b'{');
+    for (index, (name, metadata)) in known.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        push_text(&mut out, name);
+        push(&mut out, format_args!(":[{{\"type\":\"{}\"", metadata.metric_type.as_str()));
+        out.extend_from_slice(b",\"help\":");
+        push_text(&mut out, &metadata.help);
+        out.extend_from_slice(b",\"unit\":");
+        push_text(&mut out, &metadata.unit);
+        out.extend_from_slice(b"}]");
+    }
+    out.push(b'}');
+    finish_list(out, false)
 }
 
 /// The version whose API this is.
@@ -421,10 +432,22 @@ fn answer_response(answer: Answer, parameters: &Parameters, started: Instant) ->
     Ok(json_response(body))
 }
 
-fn texts_response(listed: &Listed<String>) -> Response {
-    let mut out = success();
-    push_texts(&mut out, &listed.items);
-    finish_list(out, listed.truncated)
+async fn texts_response(listed: Listed<String>) -> Answered {
+    let count = listed.items.len();
+    built(count, move || {
+        let mut out = success();
+        push_texts(&mut out, &listed.items);
+        finish_list(out, listed.truncated)
+    })
+    .await
+}
+
+/// A response that is made of `count` items: off the async threads when there are many.
+async fn built(count: usize, build: impl FnOnce() -> Response + Send + 'static) -> Answered {
+    if count <= ITEMS_AT_ONCE {
+        return Ok(build());
+    }
+    tokio::task::spawn_blocking(build).await.map_err(QueryError::panicked)
 }
 
 fn success() -> Vec<u8> {

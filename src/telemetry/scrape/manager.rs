@@ -11,6 +11,7 @@ use kernel::id::Ulid;
 use kernel::stop::Stop;
 use notify_debouncer_mini::notify::{RecommendedWatcher, RecursiveMode};
 use notify_debouncer_mini::{Debouncer, new_debouncer};
+use records::Stored;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
@@ -46,8 +47,8 @@ struct Inner {
     configured: Mutex<Vec<PlannedJob>>,
     running: Mutex<BTreeMap<TargetKey, Running>>,
     last: Mutex<LastPlan>,
-    /// Compiled jobs of records, by id and revision.
-    compiled: Mutex<HashMap<Ulid, (u64, Arc<Job>)>>,
+    /// The jobs of records, as they were read last.
+    recorded: Mutex<Recorded>,
     wake: Arc<Notify>,
 }
 
@@ -95,7 +96,7 @@ impl Manager {
             configured: Mutex::new(configured),
             running: Mutex::default(),
             last: Mutex::default(),
-            compiled: Mutex::default(),
+            recorded: Mutex::default(),
             wake: Arc::new(Notify::new()),
         })))
     }
@@ -176,13 +177,11 @@ impl Manager {
 
     /// Looks at everything anew and starts, changes and ends cycles accordingly.
     async fn reload(&self, cycles: &mut JoinSet<()>, watcher: &mut Watcher, stop: &Stop) {
-        let stored = match self.0.db.read(|read| store::all(read, RECORDS_MAX)).await {
-            Ok(stored) => stored,
-            Err(error) => {
-                tracing::warn!(%error, "targets not read, those known are kept");
-                return;
-            }
-        };
+        let read = self.0.db.read(|read| store::all(read, RECORDS_MAX)).await;
+        if let Err(error) = &read {
+            tracing::warn!(%error, "targets not read, those known are kept");
+        }
+        let stored = read.ok();
         let inner = Arc::clone(&self.0);
         let made = tokio::task::spawn_blocking(move || inner.plan(stored)).await;
         let (plan, last, patterns) = match made {
@@ -260,46 +259,65 @@ fn check_jobs(jobs: &[ScrapeJob], settings: &ScrapeSettings) -> Result<Vec<Plann
     Ok(planned)
 }
 
-impl Inner {
-    /// Compiles, reads files, and puts the plan together; blocks on the disk.
-    fn plan(
-        &self,
-        stored: Vec<records::Stored<StoredTarget>>,
-    ) -> (Plan, LastPlan, BTreeSet<String>) {
-        let mut jobs = lock(&self.configured).clone();
-        let mut broken = Vec::new();
-        let mut compiled = HashMap::new();
+/// The jobs of records, and records that make no job.
+#[derive(Clone, Default)]
+struct Recorded {
+    /// Compiled jobs by id and revision.
+    compiled: HashMap<Ulid, (u64, Arc<Job>)>,
+    jobs: Vec<PlannedJob>,
+    broken: Vec<WrongTarget>,
+}
+
+impl Recorded {
+    /// Compiles what changed since `self` was read.
+    fn reread(&self, stored: Vec<Stored<StoredTarget>>, settings: &ScrapeSettings) -> Self {
+        let mut fresh = Self::default();
         for record in stored {
-            let known = lock(&self.compiled).get(&record.id).cloned();
-            let job = match known.filter(|(rev, _)| *rev == record.rev) {
-                Some((_, job)) => Ok(job),
-                None => {
-                    record.value.job().and_then(|job| job.compile(&self.settings)).map(Arc::new)
-                }
+            let known = self.compiled.get(&record.id).filter(|(rev, _)| *rev == record.rev);
+            let job = match known {
+                Some((_, job)) => Ok(Arc::clone(job)),
+                None => record.value.job().and_then(|job| job.compile(settings)).map(Arc::new),
             };
+            let (origin, target_id) = (TargetOrigin::Ui, Some(record.id));
             match job {
                 Ok(job) => {
-                    compiled.insert(record.id, (record.rev, Arc::clone(&job)));
+                    fresh.compiled.insert(record.id, (record.rev, Arc::clone(&job)));
                     if record.value.enabled {
-                        let target_id = Some(record.id);
-                        jobs.push(PlannedJob { job, origin: TargetOrigin::Ui, target_id });
+                        fresh.jobs.push(PlannedJob { job, origin, target_id });
                     }
                 }
-                Err(error) => broken.push(WrongTarget {
+                Err(error) => fresh.broken.push(WrongTarget {
                     job: record.value.name,
                     url: record.value.urls.first().cloned().unwrap_or_default(),
                     discovered: metric::Labels::empty(),
-                    origin: TargetOrigin::Ui,
-                    target_id: Some(record.id),
+                    origin,
+                    target_id,
                     reason: error.detail().to_owned(),
                 }),
             }
         }
-        *lock(&self.compiled) = compiled;
+        fresh
+    }
+}
+
+impl Inner {
+    /// Compiles, reads files, and puts the plan together; blocks on the disk.
+    fn plan(
+        &self,
+        stored: Option<Vec<Stored<StoredTarget>>>,
+    ) -> (Plan, LastPlan, BTreeSet<String>) {
+        let mut recorded = lock(&self.recorded).clone();
+        if let Some(stored) = stored {
+            recorded = recorded.reread(stored, &self.settings);
+            *lock(&self.recorded) = recorded.clone();
+        }
+        let mut jobs = lock(&self.configured).clone();
+        jobs.extend(recorded.jobs);
         let patterns = patterns(&jobs);
-        let files = lock(&self.last).files.clone().reload(&patterns);
+        let known = lock(&self.last).files.clone();
+        let files = known.reload(&patterns);
         let mut plan = plan(&jobs, &files, self.settings.targets_max);
-        plan.wrong.extend(broken);
+        plan.wrong.extend(recorded.broken);
         let last = LastPlan {
             dropped: std::mem::take(&mut plan.dropped),
             dropped_total: plan.dropped_total,

@@ -14,7 +14,7 @@ use super::fetch::ScrapeFailure;
 use super::job::Scraping;
 
 /// Metric families of one target whose metadata is kept.
-const FAMILIES_MAX: usize = 20_000;
+const FAMILIES_MAX: usize = 5_000;
 /// Longest help text kept, in bytes.
 const HELP_BYTES_MAX: usize = 1024;
 
