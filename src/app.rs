@@ -25,6 +25,8 @@ use crate::watch::Watch;
 
 /// The program's name and version, as data directories name their writer.
 const PROGRAM: &str = concat!("onemonitor ", env!("CARGO_PKG_VERSION"));
+/// Below this lies the product's own API.
+const API: &str = "/api/v1";
 /// The longest wait for workers after the gateway has drained.
 const WORKERS_STOP_MAX: Duration = Duration::from_secs(5);
 
@@ -199,18 +201,17 @@ fn subscriptions(db: Db, metrics: &Metrics, telemetry: &Telemetry) -> Events {
 
 /// The routers of all rooms.
 fn rooms(identity: Identity, telemetry: Telemetry) -> OpenApiRouter {
-    identity::router(identity).merge(access::router()).merge(telemetry::router(telemetry))
+    let people = identity::router(identity).merge(access::router());
+    OpenApiRouter::new().nest(API, people).merge(telemetry::router(telemetry))
 }
 
 /// The API document, made from the routes themselves; no data directory is needed.
 #[must_use]
 pub fn api_document() -> utoipa::openapi::OpenApi {
-    let (_, identity) = identity::routes().split_for_parts();
-    let (_, access) = access::router().split_for_parts();
-    let (_, telemetry) = telemetry::routes().split_for_parts();
-    let mut document = identity;
-    document.merge(access);
-    document.merge(telemetry);
+    let mut people = identity::routes().into_openapi();
+    people.merge(access::router().into_openapi());
+    let mut document = utoipa::openapi::OpenApi::default().nest(API, people);
+    document.merge(telemetry::routes().into_openapi());
     gateway::document(document)
 }
 

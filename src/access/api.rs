@@ -1,6 +1,7 @@
 //! Roles over HTTP.
 
 use axum::Json;
+use kernel::caller::Permission;
 use kernel::error::Error;
 use kernel::http::{Problem, Who};
 use serde::Serialize;
@@ -53,7 +54,7 @@ async fn list_roles(Who(who): Who) -> Result<Json<RoleList>, Error> {
     let view = |role: &Role| RoleView {
         name: role.name,
         description: role.description,
-        permissions: role.permissions.iter().map(|it| it.as_str()).collect(),
+        permissions: role.permissions.iter().map(Permission::as_str).collect(),
         grantable: who.permissions.covers(role.permissions),
     };
     Ok(Json(RoleList { items: crate::list_roles(&who)?.iter().map(view).collect() }))

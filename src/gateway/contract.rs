@@ -1,10 +1,12 @@
 //! The API document: what all rooms offer, in one.
 
+use std::collections::HashSet;
+
 use axum::Router;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme,
 };
@@ -47,6 +49,40 @@ pub fn document(rooms: OpenApi) -> OpenApi {
         SecurityRequirement::new("token", nothing),
     ]);
     document
+}
+
+/// The operations that need somebody to be signed in: everything that does not say `public`.
+#[derive(Debug, Default)]
+pub(crate) struct Protected(HashSet<(Method, String)>);
+
+impl Protected {
+    /// Reads `x-permission` of every operation.
+    pub(crate) fn of(document: &OpenApi) -> Self {
+        let mut protected = HashSet::new();
+        for (path, item) in &document.paths.paths {
+            let operations = [
+                (Method::GET, &item.get),
+                (Method::POST, &item.post),
+                (Method::PUT, &item.put),
+                (Method::PATCH, &item.patch),
+                (Method::DELETE, &item.delete),
+            ];
+            for (method, operation) in operations {
+                let Some(operation) = operation else { continue };
+                let permission =
+                    operation.extensions.as_ref().and_then(|it| it.get("x-permission"));
+                if permission.is_none_or(|permission| permission != "public") {
+                    protected.insert((method, path.clone()));
+                }
+            }
+        }
+        Self(protected)
+    }
+
+    /// Whether the route `path` (as declared, with its holes) needs a caller for `method`.
+    pub(crate) fn covers(&self, method: &Method, path: &str) -> bool {
+        self.0.contains(&(method.clone(), path.to_owned()))
+    }
 }
 
 /// `/api/openapi.json`, and `/api/docs`, which leads to its reader in the user interface.

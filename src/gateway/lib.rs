@@ -46,6 +46,7 @@ pub use system::{
 pub use tls::{CertificateFacts, Tls, TlsError, TlsSource};
 
 use connection::Doorway;
+use contract::Protected;
 use health::Health;
 use layer::Front;
 use observe::Instruments;
@@ -140,13 +141,17 @@ impl Gateway {
     /// TLS that cannot be set up.
     pub async fn serve(self, site: Site, stop: Stop) -> Result<(), GatewayError> {
         let instruments = Instruments::new(&self.metrics);
-        let front =
-            Front::new(&self.settings, site.identity, self.clock.clone(), instruments.clone());
-        let front = Arc::new(front);
         let system =
             System { source: site.system, tls: self.tls.clone(), clock: self.clock.clone() };
         let (rooms, document) = site.rooms.split_for_parts();
         let document = contract::document(document);
+        let front = Arc::new(Front::new(
+            &self.settings,
+            site.identity,
+            self.clock.clone(),
+            instruments.clone(),
+            Protected::of(&document),
+        ));
         let health = Health {
             readiness: self.readiness.clone(),
             metrics: self.metrics.clone(),

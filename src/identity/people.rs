@@ -4,7 +4,7 @@ use kernel::caller::{Caller, Permission};
 use kernel::error::{Error, Result};
 use kernel::event::Event;
 use kernel::secret::Secret;
-use records::{Scan, Stored};
+use records::Stored;
 
 use crate::credential::new_one_time_password;
 use crate::model::{NewUser, User, UserId, UserView, checked_name, checked_text};
@@ -74,8 +74,7 @@ impl Identity {
     /// `Forbidden` without `users.read`; what the store says.
     pub async fn list_users(&self, who: &Caller) -> Result<Vec<UserView>> {
         who.require(Permission::UsersRead)?;
-        let page = Scan::all().limit(USERS_MAX);
-        let users = self.0.db.read(move |read| Ok(read.scan(&store::USERS, page)?.items)).await?;
+        let users = self.0.db.read(move |read| Ok(store::users(read, USERS_MAX)?)).await?;
         Ok(users.into_iter().map(view).collect())
     }
 
@@ -207,7 +206,7 @@ impl Identity {
 
 /// Whether nobody else with the administrators' role can sign in.
 fn is_last_administrator(read: &records::Read, id: UserId) -> Result<bool> {
-    let everybody = read.scan(&store::USERS, Scan::all())?.items;
+    let everybody = store::users(read, usize::MAX)?;
     let is_able =
         |user: &User| !user.disabled && user.roles.iter().any(|role| role == ADMINISTRATORS);
     let others = everybody.iter().filter(|other| other.id != id.ulid());

@@ -48,6 +48,11 @@ pub(crate) fn user_by_name(read: &Read, name: &str) -> Result<Option<Stored<User
     Ok(read.find(&USERS, &USER_BY_NAME, Key::new().str(&name_key(name)))?)
 }
 
+/// People in the order of their creation.
+pub(crate) fn users(read: &Read, limit: usize) -> Result<Vec<Stored<User>>> {
+    Ok(read.scan(&USERS, Scan::all().limit(limit))?.items)
+}
+
 /// The person with this id.
 pub(crate) fn user(read: &Read, id: UserId) -> Result<Stored<User>> {
     let missing = || Error::not_found("identity.user_not_found", format!("there is no user {id}"));

@@ -18,7 +18,7 @@ async fn acknowledged_samples_and_records_survive_a_kill() {
         let body = Body::new().sample(&[("__name__", "kept"), ("n", &n.to_string())], at, n.into());
         assert_eq!(write(&admin, &body).await.status(), StatusCode::NO_CONTENT);
     }
-    let target = json!({ "name": "kept", "targets": ["127.0.0.1:1"] });
+    let target = json!({ "name": "kept", "urls": ["127.0.0.1:1"] });
     let created = admin.post("/api/v1/targets").json(&target).send().await.unwrap();
     assert_eq!(created.status(), StatusCode::CREATED);
     server.kill();

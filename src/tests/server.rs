@@ -77,6 +77,8 @@ impl Server {
     pub(crate) fn client(&self) -> Client {
         let pem = std::fs::read(self.dir.join("tls/ca.pem")).unwrap();
         let ca = Certificate::from_pem(&pem).unwrap();
+        // The first test to come here decides; the others find it decided.
+        drop(rustls::crypto::ring::default_provider().install_default());
         Client::builder().tls_certs_only([ca]).no_proxy().build().unwrap()
     }
 
@@ -157,7 +159,10 @@ pub(crate) fn refused(mut command: Command) -> String {
     }
     let Output { status, stderr, .. } = child.wait_with_output().unwrap();
     assert!(!status.success());
-    String::from_utf8(stderr).unwrap()
+    let stderr = String::from_utf8(stderr).unwrap();
+    // The log may say what went before; the refusal is the last line, and one line.
+    let refusal = stderr.lines().last().unwrap_or_default();
+    refusal.strip_prefix("onemonitor: ").unwrap_or_else(|| panic!("{stderr}")).to_owned()
 }
 
 /// The API as a program uses it.

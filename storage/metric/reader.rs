@@ -50,6 +50,19 @@ pub struct SelectLimit {
     pub series_max: usize,
 }
 
+impl SelectLimit {
+    /// Checks a number of series.
+    ///
+    /// # Errors
+    /// More than the limit.
+    pub fn check(&self, series: usize) -> Result<(), ReadError> {
+        if series > self.series_max {
+            return Err(ReadError::Limit { limit: "series_max", max: self.series_max });
+        }
+        Ok(())
+    }
+}
+
 impl Default for SelectLimit {
     fn default() -> Self {
         Self { series_max: 500_000 }

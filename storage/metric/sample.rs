@@ -69,6 +69,26 @@ impl Samples {
         self.values.truncate(len);
     }
 
+    /// Brings samples into the order of time, keeps the first of several at one time, and drops
+    /// what lies outside `[from_ms, to_ms]`. Cheap when they are in order already.
+    pub fn settle(&mut self, from_ms: i64, to_ms: i64) {
+        if !self.timestamps.windows(2).all(|pair| pair[0] < pair[1]) {
+            let mut samples: Vec<Sample> = self.iter().collect();
+            samples.sort_by_key(|sample| sample.timestamp_ms);
+            samples.dedup_by_key(|sample| sample.timestamp_ms);
+            self.clear();
+            for sample in samples {
+                self.push(sample.timestamp_ms, sample.value);
+            }
+        }
+        self.truncate(self.timestamps.partition_point(|at| *at <= to_ms));
+        let before = self.timestamps.partition_point(|at| *at < from_ms);
+        if before > 0 {
+            self.timestamps.drain(..before);
+            self.values.drain(..before);
+        }
+    }
+
     /// The number of samples.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::request::Parts;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, header};
 use identity::session_cookie;
@@ -37,12 +38,22 @@ pub(super) async fn identify(
         Ok(caller) => caller,
         Err(error) => return error.into_response(),
     };
+    if caller.permissions == Permissions::default() && needs_caller(&front, &head) {
+        // Before the body is read: strangers get no parser to talk to.
+        let error = Error::unauthenticated("identity.sign_in_required", "sign in first");
+        return error.into_response();
+    }
     caller.request_id = head.extensions.get::<RequestId>().map(|id| Arc::clone(&id.0));
     let asked = Asked(caller.subject.to_string());
     head.extensions.insert(caller);
     let mut response = next.run(Request::from_parts(head, body)).await;
     response.extensions_mut().insert(asked);
     response
+}
+
+fn needs_caller(front: &Front, head: &Parts) -> bool {
+    let route = head.extensions.get::<MatchedPath>();
+    route.is_some_and(|route| front.protected.covers(&head.method, route.as_str()))
 }
 
 async fn caller_of(front: &Front, head: &Parts) -> Result<Caller> {

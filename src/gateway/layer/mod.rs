@@ -23,6 +23,7 @@ use kernel::id::Ids;
 use tokio::sync::Semaphore;
 use tower_http::compression::CompressionLayer;
 
+use crate::contract::Protected;
 use crate::network::Network;
 use crate::observe::Instruments;
 use crate::settings::{Limits, Settings};
@@ -37,6 +38,7 @@ pub(crate) struct Front {
     trusted: Vec<Network>,
     places: Semaphore,
     instruments: Instruments,
+    protected: Protected,
 }
 
 impl Front {
@@ -46,6 +48,7 @@ impl Front {
         identity: Identity,
         clock: Clock,
         instruments: Instruments,
+        protected: Protected,
     ) -> Self {
         Self {
             identity,
@@ -54,6 +57,7 @@ impl Front {
             trusted: settings.trusted.clone(),
             places: Semaphore::new(settings.limits.requests_max),
             instruments,
+            protected,
         }
     }
 

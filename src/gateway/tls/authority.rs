@@ -62,7 +62,7 @@ impl Authority {
                 return Ok(Self { directory, key, certificate_pem, certificate_der: der });
             }
         }
-        let params = authority_params(now, subject_of(&certificate_path))?;
+        let params = authority_params(now, subject_of(&certificate_path));
         let certificate = params.self_signed(&key).map_err(|error| cannot_make(&error))?;
         let certificate_pem = certificate.pem();
         files::write(&certificate_path, certificate_pem.as_bytes(), 0o644)?;
@@ -96,8 +96,7 @@ impl Authority {
         let mut params =
             CertificateParams::new(names.to_vec()).map_err(|error| cannot_make(&error))?;
         params.distinguished_name = name(&names::host_name());
-        params.not_before = date(now.minus(DAY))?;
-        params.not_after = date(now.plus(SERVER_LIFE))?;
+        set_validity(&mut params, now, SERVER_LIFE);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
@@ -120,15 +119,14 @@ impl Authority {
     }
 }
 
-fn authority_params(now: Time, subject: Option<String>) -> Result<CertificateParams, TlsError> {
+fn authority_params(now: Time, subject: Option<String>) -> CertificateParams {
     let mut params = CertificateParams::default();
     let fresh = || format!("OneMonitor CA {} {}", names::host_name(), now.as_millis() / 1_000);
     params.distinguished_name = name(&subject.unwrap_or_else(fresh));
-    params.not_before = date(now.minus(DAY))?;
-    params.not_after = date(now.plus(AUTHORITY_LIFE))?;
+    set_validity(&mut params, now, AUTHORITY_LIFE);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    Ok(params)
+    params
 }
 
 fn ends_soon(facts: &CertificateFacts, now: Time) -> bool {
@@ -149,12 +147,12 @@ fn name(common_name: &str) -> DistinguishedName {
     name
 }
 
-/// The date in rcgen's form; times outside of its range are errors of the machine's clock.
-fn date(time: Time) -> Result<OffsetDateTime, TlsError> {
-    let seconds = time.as_millis().div_euclid(1_000);
-    OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| {
-        TlsError(format!("the clock of this machine says {time}; set it, then start again"))
-    })
+/// From a day ago, because clocks differ, until the end of `life`.
+fn set_validity(params: &mut CertificateParams, now: Time, life: Duration) {
+    let epoch = rcgen::date_time_ymd(1970, 1, 1);
+    let since_epoch = |time: Time| time.since(Time::default());
+    params.not_before = epoch + since_epoch(now.minus(DAY));
+    params.not_after = epoch + since_epoch(now.plus(life));
 }
 
 fn pem_text(path: &Path) -> Result<String, TlsError> {

@@ -64,7 +64,7 @@ export function formOf(target: Target): JobForm {
     auth: target.basic_user ? 'basic' : target.has_secret ? 'bearer' : 'none',
     user: target.basic_user ?? '',
     secret: '',
-    skipVerify: target.tls.insecure_skip_verify,
+    skipVerify: target.tls.insecure_skip_verify ?? false,
     caPem: target.tls.ca_pem ?? '',
     serverName: target.tls.server_name ?? '',
     sampleLimit: target.sample_limit ? String(target.sample_limit) : '',
