@@ -9,7 +9,6 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::request::Parts;
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method, header};
 use identity::session_cookie;
 use kernel::caller::{Caller, Permission, Permissions, Subject};
