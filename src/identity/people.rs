@@ -74,7 +74,7 @@ impl Identity {
     /// `Forbidden` without `users.read`; what the store says.
     pub async fn list_users(&self, who: &Caller) -> Result<Vec<UserView>> {
         who.require(Permission::UsersRead)?;
-        let users = self.0.db.read(move |read| Ok(store::users(read, USERS_MAX)?)).await?;
+        let users = self.0.db.read(|read| store::users(read, USERS_MAX)).await?;
         Ok(users.into_iter().map(view).collect())
     }
 
