@@ -83,7 +83,9 @@ impl Queries {
 struct CancelOnDrop(Cancel);
 
 impl Drop for CancelOnDrop {
-    fn drop(&mut self) {}
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
 }
 
 impl Telemetry {

@@ -144,17 +144,17 @@ async fn limits_and_permissions_hold() {
 
 #[tokio::test]
 async fn a_caller_who_leaves_ends_the_query() {
-    let (bed, now_s) = filled().await;
+    let (bed, _) = filled().await;
     let telemetry = bed.telemetry.clone();
     let options = telemetry.list_options();
-    let cancel = options.cancel.clone();
     let (told, seen) = std::sync::mpsc::channel();
     let running = tokio::spawn(async move {
         let work = move |_: &series::Series, options: &promql::QueryOptions| {
-            while !options.cancel.is_cancelled() {
+            let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+            while !options.cancel.is_cancelled() && std::time::Instant::now() < deadline {
                 std::thread::yield_now();
             }
-            told.send(()).unwrap();
+            told.send(options.cancel.is_cancelled()).unwrap();
             Ok(())
         };
         telemetry.run_query("test", options, work).await
@@ -164,7 +164,6 @@ async fn a_caller_who_leaves_ends_the_query() {
     }
     running.abort();
     assert!(running.await.is_err());
-    assert!(cancel.is_cancelled());
-    let ended = tokio::task::spawn_blocking(move || seen.recv()).await.unwrap();
-    assert!(ended.is_ok(), "the work noticed, at {now_s}");
+    let noticed = tokio::task::spawn_blocking(move || seen.recv()).await.unwrap();
+    assert_eq!(noticed, Ok(true));
 }
