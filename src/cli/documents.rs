@@ -20,7 +20,7 @@ pub(super) fn completions(shell: Shell, mut command: Command) -> String {
 }
 
 /// The manual page: the program and each of its subcommands in one page.
-pub(super) fn manual(command: Command) -> Result<String, Failure> {
+pub(super) fn manual(command: &Command) -> Result<String, Failure> {
     let mut page = Vec::new();
     let man = clap_mangen::Man::new(command.clone());
     man.render(&mut page)?;

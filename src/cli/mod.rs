@@ -185,7 +185,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         }
         Command::Openapi => print(&documents::openapi()?),
         Command::Completions { shell } => print(&documents::completions(shell, Cli::command())),
-        Command::Man => print(&documents::manual(Cli::command())?),
+        Command::Man => print(&documents::manual(&Cli::command())?),
     }
 }
 

@@ -111,7 +111,6 @@ fn log_filter(log: &LogSettings) -> Result<EnvFilter, Failure> {
 }
 
 /// Logs to the journal with its fields where systemd reads our output, else to standard error.
-#[expect(clippy::disallowed_methods, reason = "systemd says so in the environment")]
 fn start_log(log: &LogSettings) -> Result<FilterHandle, Failure> {
     let (filter, handle) = reload::Layer::new(log_filter(log)?);
     let in_journal = !log.json && std::env::var_os("JOURNAL_STREAM").is_some();

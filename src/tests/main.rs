@@ -1,6 +1,9 @@
 //! The one integration binary: the real program, real clients, and the rules of the sources.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
 mod durability;
+mod gateway;
 mod openapi;
 mod peers;
 mod peers_equal;

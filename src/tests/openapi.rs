@@ -76,7 +76,7 @@ async fn only_the_listed_operations_are_public() {
     let document: Value = serde_json::from_str(&document()).unwrap();
     let mut public = Vec::new();
     for (method, path, operation) in operations(&document) {
-        let filled = path.replace('{', "").replace('}', "");
+        let filled = path.replace(['{', '}'], "");
         let method = method.to_uppercase();
         let request = client
             .request(method.parse().unwrap(), server.url(&filled))

@@ -118,3 +118,21 @@ fn an_own_certificate_that_ended_is_named() {
     let said = refused(with_config(&dir, &config));
     check(&said, &[&certificate.display().to_string(), "expired", "2021-01-01"]);
 }
+
+#[test]
+fn a_full_disk_is_named_and_nothing_is_left_behind() {
+    let dir = TempDir::new().unwrap();
+    // A small disk of its own, in a mount namespace that ends with the program.
+    let script = "mount -t tmpfs -o size=4m none \"$1\" && \
+                  \"$2\" serve --listen 127.0.0.1:0 --data-dir \"$1/data\"; \
+                  status=$?; ls \"$1/data\" 1>&2; exit $status";
+    let mut on_small_disk = Command::new("unshare");
+    on_small_disk.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, "sh"]);
+    on_small_disk.arg(dir.path()).arg(BINARY);
+    let output = on_small_disk.output().unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8(output.stderr).unwrap();
+    let refusal = said.lines().find_map(|line| line.strip_prefix("onemonitor: ")).unwrap();
+    check(refusal, &["free", &dir.path().display().to_string()]);
+    assert!(!said.contains("records.redb"), "{said}");
+}

@@ -1,12 +1,10 @@
-//! remote_write from outside: good bodies, every kind of bad one, and good neighbours kept.
-
-use std::time::SystemTime;
+//! `remote_write` from outside: good bodies, every kind of bad one, and good neighbours kept.
 
 use reqwest::{Response, StatusCode};
 
 use crate::server::{Api, Server};
 
-/// A remote_write v1 body under construction (protobuf of `prometheus.WriteRequest`).
+/// A `remote_write` v1 body under construction (protobuf of `prometheus.WriteRequest`).
 #[derive(Default)]
 pub(crate) struct Body {
     bytes: Vec<u8>,
@@ -33,8 +31,7 @@ impl Body {
 
     /// The present time in milliseconds.
     pub(crate) fn now_ms() -> i64 {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        i64::try_from(since.as_millis()).unwrap()
+        kernel::clock::Clock::system().now().as_millis()
     }
 
     /// Adds a series with one sample; labels go out in the order given.

@@ -21,7 +21,6 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_onemonitor");
 pub(crate) struct Server {
     pub(crate) dir: PathBuf,
     pub(crate) base: String,
-    pub(crate) printed: Vec<String>,
     child: Child,
     // Kept open, so that the program can go on printing.
     output: BufReader<ChildStdout>,
@@ -60,17 +59,17 @@ impl Server {
     fn spawn(mut command: Command, dir: PathBuf) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut printed = Vec::new();
+        let mut printed = String::new();
         let base = loop {
             let mut line = String::new();
             let read = output.read_line(&mut line).unwrap();
-            assert!(read > 0, "the server ended before it was ready: {printed:?}");
-            printed.push(line.trim_end().to_owned());
+            assert!(read > 0, "the server ended before it was ready: {printed}");
+            printed.push_str(&line);
             if let Some(address) = line.trim_end().strip_prefix("listening on ") {
                 break address.to_owned();
             }
         };
-        Self { dir, base, printed, child, output, _own_dir: None }
+        Self { dir, base, child, output, _own_dir: None }
     }
 
     /// A client that trusts this server's CA.

@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 use http::{HeaderValue, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, Collected, Limited};
 use kernel::error::Error;
 use kernel::http::{Failure, Problem};
 
@@ -46,7 +46,7 @@ pub(super) async fn name_problems(
     }
     let (parts, body) = response.into_parts();
     let text = Limited::new(body, DETAIL_BYTES_MAX).collect().await;
-    let text = text.map(|text| text.to_bytes()).unwrap_or_default();
+    let text = text.map(Collected::to_bytes).unwrap_or_default();
     let problem = of_plain(parts.status, &String::from_utf8_lossy(&text), id);
     with_problem(Response::from_parts(parts, Body::empty()), &problem)
 }
