@@ -10,6 +10,8 @@ use records::Records;
 use crate::version::Version;
 use crate::{Data, RECORDS, SERIES};
 
+/// Certificates and keys of the listener: few small files, replaced whole.
+const TLS: &str = "tls";
 /// Where copies made before migrations lie.
 const BACKUPS: &str = "backups";
 /// How often the series are copied anew when a flush came in between.
@@ -64,6 +66,11 @@ impl Data {
         }
         let mut done = Backup::default();
         self.copy_series(&to.join(SERIES), &mut done)?;
+        // Without its authority the copy would show browsers and agents a stranger.
+        let tls = self.dir.join(TLS);
+        if tls.is_dir() {
+            copy_tree(&tls, &to.join(TLS), &mut done)?;
+        }
         let bytes = self.records.snapshot(&to.join(RECORDS));
         done.bytes += bytes.map_err(|error| BackupError::Records(error.to_string()))?;
         done.files += 1;
