@@ -95,6 +95,7 @@ pub fn run(
         let Step { number, name, up } = *step;
         tracing::info!(number, name, "migrating the records");
         let done: Result<(), records::Error> = records.write(move |tx| {
+            tx.allow_large();
             up(tx)?;
             tx.set_data_version(number);
             Ok(())

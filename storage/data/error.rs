@@ -16,11 +16,7 @@ pub enum OpenError {
         dir: PathBuf,
     },
     /// The operating system refuses access.
-    #[error(
-        "cannot {action} {}: {cause}; the data directory must belong to the user that runs the \
-         program",
-        path.display()
-    )]
+    #[error("cannot {action} {}: {cause}; {}", path.display(), advice(cause))]
     Access {
         /// The attempted act, an infinitive.
         action: &'static str,
@@ -58,9 +54,11 @@ pub enum OpenError {
     },
     /// There is too little room to work.
     #[error(
-        "the disk of the data directory {} is full: {free_bytes} bytes are free, {needed_bytes} \
-         are needed; delete something else or enlarge the disk",
-        dir.display()
+        "the disk of the data directory {} is full: {} MiB are free, {} MiB are needed; delete \
+         something else or enlarge the disk",
+        dir.display(),
+        free_bytes >> 20,
+        needed_bytes.div_ceil(1 << 20)
     )]
     DiskFull {
         /// The directory.
@@ -155,6 +153,18 @@ impl OpenError {
             }
             other @ series::OpenError::Corrupt { .. } => Self::damaged(dir, sentence(&other)),
         }
+    }
+}
+
+/// What the administrator can do about a refusal of the operating system.
+fn advice(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "the data directory must belong to the user that runs the program"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "the data directory must be writable",
+        io::ErrorKind::NotFound => "check the path",
+        _ => "check the directory and its disk",
     }
 }
 

@@ -45,4 +45,4 @@ pub use records::{Options, Records, Status};
 pub use scan::{Cursor, PAGE_ITEMS_MAX, Page, Scan, Stored};
 pub use ulid::Ulid;
 pub use verify::{Report, verify};
-pub use write::{KEY_BYTES_MAX, RECORD_BYTES_MAX, Write};
+pub use write::{KEY_BYTES_MAX, LARGE_TRANSACTION_BYTES_MAX, RECORD_BYTES_MAX, Write};

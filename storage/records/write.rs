@@ -17,6 +17,8 @@ use crate::table::{COLLECTIONS, META, Snapshot, TableName, index_table};
 pub const KEY_BYTES_MAX: u64 = 1024;
 /// The largest encoded record in bytes.
 pub const RECORD_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// The largest transaction after [`Write::allow_large`], in bytes of keys and values.
+pub const LARGE_TRANSACTION_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 /// A write transaction: everything that [`Read`] offers, and changes.
 ///
@@ -25,7 +27,9 @@ pub const RECORD_BYTES_MAX: u64 = 8 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Write {
     pub(crate) read: Read,
+    /// The limit of [`crate::Options`].
     bytes_max: u64,
+    is_large: bool,
 }
 
 impl Deref for Write {
@@ -38,11 +42,12 @@ impl Deref for Write {
 
 impl Write {
     pub(crate) fn new(snapshot: Snapshot, bytes_max: u64) -> Self {
-        Self { read: Read::new(snapshot), bytes_max }
+        Self { read: Read::new(snapshot), bytes_max, is_large: false }
     }
 
     /// Keeps what the last closure did, or takes it back.
     pub(crate) fn settle(&mut self, keep: bool) {
+        self.is_large = false;
         if keep {
             self.read.overlay.keep();
         } else {
@@ -116,6 +121,12 @@ impl Write {
         }
         self.read.overlay.set(&Cow::Borrowed(collection.name()), &id.to_bytes(), None);
         Ok(())
+    }
+
+    /// Lets this transaction grow to [`LARGE_TRANSACTION_BYTES_MAX`]: for migrations, which rewrite
+    /// whole collections while nobody else writes.
+    pub fn allow_large(&mut self) {
+        self.is_large = true;
     }
 
     /// Sets the version of the stored data as a whole.
@@ -235,7 +246,8 @@ impl Write {
 
     fn room_for<R>(&self, collection: &Collection<R>, bytes: u64) -> Result<(), Error> {
         let total = self.read.overlay.unkept_bytes() + bytes;
-        within(collection.name(), "a transaction", total, self.bytes_max)
+        let limit = if self.is_large { LARGE_TRANSACTION_BYTES_MAX } else { self.bytes_max };
+        within(collection.name(), "a transaction", total, limit)
     }
 }
 

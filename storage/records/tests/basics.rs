@@ -149,4 +149,12 @@ fn what_is_too_large_is_refused_and_named() {
     });
     assert!(matches!(many, Err(Error::TooLarge { what: "a transaction", .. })), "{many:?}");
     assert_eq!(super::insert(&records, 1), Ok(1));
+    let large = write(&records, |tx| {
+        tx.allow_large();
+        for number in 2..100 {
+            tx.insert(&PEOPLE, id(number), &person(&number.to_string(), 1, &[]))?;
+        }
+        Ok(())
+    });
+    assert_eq!(large, Ok(()));
 }
