@@ -112,6 +112,26 @@ const look = EditorView.theme({
   '.cm-diagnostic-warning': { borderLeft: '3px solid var(--om-warning)' },
 })
 
+/**
+ * Typing over a selection. Left to Chromium, the new text would keep the colour of the old by an
+ * inline style, which the policy of the page refuses.
+ */
+const typeOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    const { data, inputType, isComposing } = event
+    const { from, to, empty } = view.state.selection.main
+    if (inputType !== 'insertText' || isComposing || !data || empty) return false
+    const insert = () =>
+      view.state.update(view.state.replaceSelection(data), {
+        userEvent: 'input.type',
+        scrollIntoView: true,
+      })
+    const handlers = view.state.facet(EditorView.inputHandler)
+    if (!handlers.some((handler) => handler(view, from, to, data, insert))) view.dispatch(insert())
+    return true
+  },
+})
+
 /** What the editor is made with. */
 export interface EditorSetup {
   label: string
@@ -145,6 +165,7 @@ export function editorExtensions(setup: EditorSetup): {
     syntaxHighlighting(colours),
     look,
     faultMark,
+    typeOver,
     EditorView.lineWrapping,
     EditorState.allowMultipleSelections.of(false),
     nonce(),

@@ -22,6 +22,14 @@ export function gridFor(span: TimeSpan, points: number, intervalS = 1): Grid {
   return gridOfStep(span, stepSeconds(span, points, minS))
 }
 
+/** In so short a range every sample has a point of its own soon after it came. */
+const FINE_S = 300
+
+/** The step that a grid of this range must not go below, for samples that far apart. */
+export function leastStep(span: TimeSpan, intervalS: number): number {
+  return seconds(span) <= FINE_S ? intervalS / 3 : intervalS
+}
+
 /** A grid with a step chosen by hand; widened when it would give too many points. */
 export function gridOfStep(span: TimeSpan, wantedS: number): Grid {
   const leastS = seconds(span) / (POINTS_MAX - 1)

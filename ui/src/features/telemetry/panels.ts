@@ -28,10 +28,12 @@ export interface Panel {
   colours?: Record<string, number>
   /** A line at the number of processors. */
   cpuLine?: boolean
-  /** Takes the whole width of the page. */
-  wide?: boolean
   /** Series that never leave zero are left out. */
   quietZero?: boolean
+  /** Text key under `telemetry.host.nothing` for an empty chart that is good news. */
+  nothing?: string
+  /** Not shown at all when there is no data, as swap on a machine without. */
+  optional?: boolean
 }
 
 export interface Section {

@@ -18,7 +18,7 @@ import {
   type RawSeries,
 } from '@/base/charts/frame'
 import { useTimeRange } from '@/shell/timeRange'
-import { gridFor, rateWindow, sampleInterval } from './grid'
+import { gridFor, leastStep, rateWindow, sampleInterval } from './grid'
 import { useKept } from './kept'
 import { panelFrame, type Words } from './panelFrames'
 import type { Panel } from './panels'
@@ -161,7 +161,10 @@ export interface PanelAsk {
 /** The data of one chart of a host over the shown range. */
 export function usePanel(ask: MaybeRefOrGetter<PanelAsk>, words: Words) {
   const time = useTimeRange()
-  const grid = computed(() => gridFor(time.window, toValue(ask).points, toValue(ask).intervalS))
+  const grid = computed(() => {
+    const { points, intervalS } = toValue(ask)
+    return gridFor(time.window, points, leastStep(time.window, intervalS))
+  })
   const expressions = computed(() => {
     const { panel, labels, intervalS, names } = toValue(ask)
     const windowS = rateWindow(grid.value.stepS, intervalS)

@@ -8,7 +8,7 @@ const FULL: Threshold[] = [
 ]
 const CPU_MODES = ['user', 'system', 'iowait', 'nice', 'softirq', 'irq', 'steal']
 const REAL_FS = 'fstype!~"tmpfs|devtmpfs|ramfs|squashfs|overlay|iso9660|autofs|rootfs"'
-const REAL_DISK = 'device!~"loop.*|ram.*|sr.*|dm-.*|fd.*"'
+const REAL_DISK = 'device!~"loop.*|ram.*|sr.*|dm-.*|fd.*|zram.*"'
 const REAL_NET = 'device!~"lo|veth.*|docker.*|br-.*|cali.*|flannel.*|cni.*"'
 
 export const SECTIONS: Section[] = [
@@ -70,12 +70,15 @@ export const SECTIONS: Section[] = [
       },
       {
         id: 'swap',
+        optional: true,
         unit: 'bytes',
         kind: 'area',
         colours: { swapUsed: 8 },
         queries: [
           {
-            expr: 'node_memory_SwapTotal_bytes{$host} - node_memory_SwapFree_bytes{$host}',
+            expr:
+              'node_memory_SwapTotal_bytes{$host} - node_memory_SwapFree_bytes{$host}' +
+              ' and node_memory_SwapTotal_bytes{$host} > 0',
             text: 'swapUsed',
           },
         ],
@@ -94,8 +97,8 @@ export const SECTIONS: Section[] = [
         queries: [
           {
             expr:
-              `1 - max by (mountpoint) (node_filesystem_avail_bytes{$host,${REAL_FS}})` +
-              ` / max by (mountpoint) (node_filesystem_size_bytes{$host,${REAL_FS}} > 0)`,
+              `max by (mountpoint) ((node_filesystem_size_bytes{$host,${REAL_FS}} - node_filesystem_free_bytes)` +
+              ` / (node_filesystem_size_bytes - node_filesystem_free_bytes + node_filesystem_avail_bytes > 0))`,
             label: 'mountpoint',
           },
         ],
@@ -194,6 +197,7 @@ export const SECTIONS: Section[] = [
         unit: 'per_s',
         kind: 'line',
         quietZero: true,
+        nothing: 'netErrors',
         queries: [
           {
             expr: `rate(node_network_receive_errs_total{$host,${REAL_NET}}[$window])`,
@@ -281,6 +285,7 @@ export const SECTIONS: Section[] = [
       },
       {
         id: 'temperature',
+        optional: true,
         unit: 'celsius',
         kind: 'line',
         queries: [

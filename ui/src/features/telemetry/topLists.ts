@@ -13,8 +13,9 @@ const REAL_FS = 'fstype!~"tmpfs|devtmpfs|ramfs|squashfs|overlay|iso9660|autofs|r
 export const TOP_EXPRESSIONS: readonly string[] = [
   `topk(${TOP_ROWS}, 1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[2m])))`,
   `topk(${TOP_ROWS}, max by (instance) (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes))`,
-  `topk(${TOP_ROWS}, max by (instance, mountpoint) (1 - node_filesystem_avail_bytes{${REAL_FS}}` +
-    ` / (node_filesystem_size_bytes{${REAL_FS}} > 0)))`,
+  // As df counts: what is reserved for root is neither used nor free.
+  `topk(${TOP_ROWS}, max by (instance, mountpoint) ((node_filesystem_size_bytes{${REAL_FS}} - node_filesystem_free_bytes)` +
+    ` / (node_filesystem_size_bytes - node_filesystem_free_bytes + node_filesystem_avail_bytes > 0)))`,
 ]
 
 /** Over the range: hosts that are in the busiest dozen now, so that the lines stay few. */

@@ -1,5 +1,5 @@
 /** Shows a shorter range while there are only minutes of data, so that the first look is not empty. */
-import { watch, type Ref } from 'vue'
+import { computed, onScopeDispose, ref, watch, type Ref } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 import { useTimeRange } from '@/shell/timeRange'
 import type { HostLabels } from './promql'
@@ -8,9 +8,15 @@ import { useFirstSample } from './queries'
 const SHORT = { from: 'now-5m', to: 'now' }
 /** Younger data is better seen in the short range. */
 const YOUNG_MS = 12 * 60_000
+/** In its first minute a host gets its first rates; they are looked for more often. */
+const NEW_MS = 60_000
+const LOOK_MS = 2_000
 
-/** Applies once per visit and only while the reader has not chosen a range. */
-export function useShortHistory(labels: Ref<HostLabels | undefined>): void {
+/**
+ * Applies once per visit and only while the reader has not chosen a range. Tells whether the host
+ * is in its first minute, in which charts of rates may still be empty.
+ */
+export function useShortHistory(labels: Ref<HostLabels | undefined>): Ref<boolean> {
   const route = useRoute()
   const router = useRouter()
   const time = useTimeRange()
@@ -27,4 +33,17 @@ export function useShortHistory(labels: Ref<HostLabels | undefined>): void {
     },
     { flush: 'post' },
   )
+
+  const now = ref(Date.now())
+  const isNew = computed(() => first.value !== undefined && now.value - first.value < NEW_MS)
+  const timer = setInterval(() => {
+    now.value = Date.now()
+    if (isNew.value && time.refreshMs !== false) time.refreshNow()
+  }, LOOK_MS)
+  watch(
+    () => first.value !== undefined && !isNew.value,
+    (over) => over && clearInterval(timer),
+  )
+  onScopeDispose(() => clearInterval(timer))
+  return isNew
 }
