@@ -23,12 +23,20 @@ export function useOwnSessions() {
   })
 }
 
-export function useTokens(enabled: () => boolean) {
+export function useTokens() {
   return useQuery({
     queryKey: ['identity', 'tokens'],
     queryFn: ({ signal }) => unwrap(api.GET('/api/v1/tokens', { signal })),
-    enabled,
     refetchInterval: 60_000,
+  })
+}
+
+/** The roles there are, with whether this person may give them to a token. */
+export function useRoles() {
+  return useQuery({
+    queryKey: ['identity', 'roles'],
+    queryFn: ({ signal }) => unwrap(api.GET('/api/v1/roles', { signal })),
+    staleTime: 300_000,
   })
 }
 
