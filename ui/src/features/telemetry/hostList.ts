@@ -17,13 +17,6 @@ export interface HostView {
   measure: Measure
 }
 
-export const DEFAULT_VIEW: HostView = {
-  search: '',
-  health: 'all',
-  view: 'table',
-  measure: 'cpu',
-}
-
 /** Reads the choices from the URL; what is not understood takes its default. */
 export function viewOf(query: LocationQuery): HostView {
   const text = (name: string) => (typeof query[name] === 'string' ? (query[name] as string) : '')

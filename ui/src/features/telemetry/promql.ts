@@ -36,12 +36,14 @@ export interface Blanks {
   names?: string
 }
 
-/** Fills in `$host`, `$window` and `$names`. */
+/** Fills in `$host`, `$window` and `$names`, each place once: what is put in stays as it is. */
 export function fill(template: string, blanks: Blanks): string {
-  return template
-    .replaceAll('$host', () => blanks.host)
-    .replaceAll('$window', () => `${blanks.windowS}s`)
-    .replaceAll('$names', () => blanks.names ?? '')
+  const values: Record<string, string> = {
+    host: blanks.host,
+    window: `${blanks.windowS}s`,
+    names: blanks.names ?? '',
+  }
+  return template.replaceAll(/\$(host|window|names)\b/g, (_, name: string) => values[name] ?? '')
 }
 
 /** Names of the metrics that an expression reads, as far as they stand before a selector. */
