@@ -181,7 +181,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
             })
         }
         Command::Config(ConfigCommand::Show { place }) => {
-            print(&toml::to_string_pretty(&place.layers(None, None)?.merged)?)
+            print(&place.layers(None, None)?.merged.to_text()?)
         }
         Command::Openapi => print(&documents::openapi()?),
         Command::Completions { shell } => print(&documents::completions(shell, Cli::command())),

@@ -32,6 +32,35 @@ impl File {
     pub fn try_from_table(table: &toml::Table) -> Result<Self, String> {
         table.clone().try_into().map_err(|error: toml::de::Error| error.to_string())
     }
+
+    /// The settings as TOML, with `***` in place of passwords and tokens.
+    ///
+    /// # Errors
+    /// A value that TOML cannot hold.
+    pub fn to_text(&self) -> Result<String, toml::ser::Error> {
+        let mut value = toml::Value::try_from(self)?;
+        mask(&mut value);
+        toml::to_string_pretty(&value)
+    }
+}
+
+/// Keys whose values are never shown.
+const SECRET_KEYS: [&str; 2] = ["password", "bearer_token"];
+
+fn mask(value: &mut toml::Value) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table.iter_mut() {
+                if SECRET_KEYS.contains(&key.as_str()) {
+                    *value = toml::Value::String("***".to_owned());
+                } else {
+                    mask(value);
+                }
+            }
+        }
+        toml::Value::Array(items) => items.iter_mut().for_each(mask),
+        _ => {}
+    }
 }
 
 /// `[server]`

@@ -76,3 +76,13 @@ fn the_packaged_file_states_the_defaults() {
     let packaged = super::File::try_from_table(&table).unwrap();
     assert_eq!(packaged, super::File::default());
 }
+
+#[test]
+fn secrets_are_not_shown() {
+    let file = "[[telemetry.scrape]]\nname = \"a\"\ntargets = [\"x:1\"]\n\
+                bearer_token = \"tell-nobody\"\n\n[[telemetry.scrape]]\nname = \"b\"\n\
+                targets = [\"x:2\"]\nbasic_auth = { username = \"u\", password = \"hush\" }\n";
+    let shown = layers(file, &[], Flags::default()).unwrap().merged.to_text().unwrap();
+    assert!(shown.contains("***"), "{shown}");
+    assert!(!shown.contains("tell-nobody") && !shown.contains("hush"), "{shown}");
+}
