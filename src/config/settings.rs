@@ -146,7 +146,8 @@ fn telemetry_settings(file: &File) -> Result<telemetry::TelemetrySettings, Confi
     settings.host.enabled = file.telemetry.host.enabled;
     for job in &file.telemetry.scrape {
         job.check(&settings.scrape).map_err(|error| {
-            let place = format!("telemetry.scrape, job {:?}", job.name);
+            let field = error.wrong_field().unwrap_or("job");
+            let place = format!("telemetry.scrape, job {:?}, {field}", job.name);
             ConfigError::new(place, error.detail().to_owned())
         })?;
     }
