@@ -27,9 +27,11 @@ const DOCUMENT: OpenApiDocument = {
           children: { type: 'array', items: { $ref: '#/components/schemas/Node' } },
           health: { $ref: '#/components/schemas/Health' },
           until: { type: ['string', 'null'], format: 'date-time' },
+          id: { $ref: '#/components/schemas/NodeId' },
           labels: { type: 'object', additionalProperties: { type: 'string' } },
         },
       },
+      NodeId: { type: 'string', format: 'ulid' },
       Health: { type: 'string', enum: ['up', 'down'] },
     },
   },
@@ -57,13 +59,14 @@ describe('schemas', () => {
       ['children', 'Node[]', false],
       ['health', '"up" | "down"', false],
       ['until', 'string (date-time) | null', false],
+      ['id', 'string (ulid)', false],
       ['labels', 'map of string', false],
     ])
   })
   it('show variants by name', () => {
     const schema = { oneOf: [{ type: 'null' }, { $ref: '#/components/schemas/Node' }] }
     expect(typeText(schema, DOCUMENT)).toBe('null | Node')
-    expect(schemaRows(schema, DOCUMENT)).toHaveLength(5)
+    expect(schemaRows(schema, DOCUMENT)).toHaveLength(6)
   })
   it('are taken from the JSON body', () => {
     const body = {

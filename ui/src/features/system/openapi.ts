@@ -136,7 +136,8 @@ export function typeText(schema: Schema | undefined, document: OpenApiDocument):
   if (!schema) return 'any'
   if (schema.$ref) {
     const { schema: target, name } = resolve(schema, document)
-    return target?.enum ? typeText(target, document) : name
+    const plain = target && !target.properties && !target.allOf && !target.oneOf
+    return plain ? typeText(target, document) : name
   }
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' | ')
   const variants = schema.oneOf ?? schema.anyOf ?? schema.allOf
