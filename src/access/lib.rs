@@ -82,5 +82,6 @@ pub fn resolve<'a>(roles: impl IntoIterator<Item = &'a str>) -> Permissions {
 /// `Unauthenticated` or `Forbidden` for whoever has no account of their own.
 pub fn list_roles(who: &Caller) -> Result<&'static [Role]> {
     who.require(Permission::AccountSelf)?;
+    who.require_settled()?;
     Ok(&ROLES)
 }

@@ -28,8 +28,6 @@ use crate::timed::Timed;
 const TLS_HANDSHAKE: u8 = 0x16;
 /// Requests at a time on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
-/// How often a quiet HTTP/2 client is asked whether it is still there, and how long it has.
-const PING: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(10));
 
 /// Where a request came from; stands in its extensions.
 #[derive(Clone, Copy, Debug)]
@@ -141,6 +139,8 @@ impl Doorway {
     fn builder(&self) -> auto::Builder<TokioExecutor> {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         let head = self.limits.header_bytes_max;
+        // A client that vanished is found out within half of the time that it may rest.
+        let ping = self.limits.idle_timeout / 4;
         builder
             .http1()
             .timer(TokioTimer::new())
@@ -149,8 +149,8 @@ impl Doorway {
         builder
             .http2()
             .timer(TokioTimer::new())
-            .keep_alive_interval(PING.0)
-            .keep_alive_timeout(PING.1)
+            .keep_alive_interval(ping)
+            .keep_alive_timeout(ping)
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(u32::try_from(head).unwrap_or(u32::MAX));
         builder

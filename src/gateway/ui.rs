@@ -134,3 +134,9 @@ fn accepts(asked: &HeaderMap, encoding: &str) -> bool {
         is_named && !is_refused
     })
 }
+
+/// The names of all embedded files.
+#[cfg(test)]
+pub(crate) fn names() -> impl Iterator<Item = String> {
+    Files::iter().map(std::borrow::Cow::into_owned)
+}

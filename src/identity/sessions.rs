@@ -102,7 +102,7 @@ impl Identity {
     /// `Unauthenticated` when nobody is signed in; what the store says.
     pub async fn list_own_sessions(&self, who: &Caller) -> Result<Vec<OwnSession>> {
         let (user, current) = signed_in(who)?;
-        require_settled(who)?;
+        who.require_settled()?;
         let (now, idle) = (self.now(), self.0.settings.session_idle);
         let sessions = self.0.db.read(move |read| store::sessions_of(read, user)).await?;
         let mut own = Vec::with_capacity(sessions.len());
@@ -131,7 +131,7 @@ impl Identity {
     /// `NotFound` when it is not theirs; `Unauthenticated`; what the store says.
     pub async fn end_own_session(&self, who: &Caller, id: SessionId) -> Result<()> {
         let (user, _) = signed_in(who)?;
-        require_settled(who)?;
+        who.require_settled()?;
         self.end(who, "session.end", user, id).await
     }
 
@@ -295,17 +295,6 @@ pub(crate) fn signed_in(who: &Caller) -> Result<(UserId, SessionId)> {
     }
     let detail = "this is for people who are signed in, not for API tokens";
     Err(Error::forbidden("identity.people_only", detail))
-}
-
-/// Refuses everything but a new password while a one-time password stands.
-pub(crate) fn require_settled(who: &Caller) -> Result<()> {
-    if !who.must_change_password {
-        return Ok(());
-    }
-    Err(Error::forbidden(
-        "identity.password_change_required",
-        "the one-time password must be changed first",
-    ))
 }
 
 fn bad_credentials() -> Error {

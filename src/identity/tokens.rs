@@ -9,7 +9,6 @@ use records::{Cursor, Stored};
 
 use crate::credential::{Digest, new_token};
 use crate::model::{NewToken, Token, TokenCreated, TokenId, TokenView, UserId, checked_text};
-use crate::sessions::require_settled;
 use crate::{Identity, store};
 
 /// Tokens of one owner.
@@ -25,7 +24,7 @@ impl Identity {
     /// `Forbidden` for a role that permits more than the caller may; `Invalid` for a bad name, role
     /// or life; `LimitReached` at 500 tokens of one owner; what the store says.
     pub async fn create_token(&self, who: &Caller, new: NewToken) -> Result<TokenCreated> {
-        require_settled(who)?;
+        who.require_settled()?;
         let owner = match who.subject {
             Subject::User { id, .. } => {
                 who.require(Permission::AccountSelf)?;
@@ -93,7 +92,7 @@ impl Identity {
         limit: usize,
         after: Option<String>,
     ) -> Result<(Vec<TokenView>, Option<String>)> {
-        require_settled(who)?;
+        who.require_settled()?;
         let owner =
             if who.require(Permission::TokensRead).is_ok() { None } else { Some(own_tokens(who)?) };
         let after = after.map(|text| text.parse::<Cursor>()).transpose()?;
@@ -107,7 +106,7 @@ impl Identity {
     /// # Errors
     /// `NotFound` when there is none, or it is somebody else's and the caller lacks `tokens.write`.
     pub async fn delete_token(&self, who: &Caller, id: TokenId) -> Result<()> {
-        require_settled(who)?;
+        who.require_settled()?;
         let owner = if who.require(Permission::TokensWrite).is_ok() {
             None
         } else {

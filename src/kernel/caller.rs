@@ -208,11 +208,8 @@ impl Caller {
     /// `Unauthenticated` when nobody is signed in, `Forbidden` when the permission is missing or
     /// the one-time password still stands.
     pub fn require(&self, permission: Permission) -> Result<()> {
-        if self.must_change_password && permission != Permission::AccountSelf {
-            return Err(Error::forbidden(
-                "identity.password_change_required",
-                "the one-time password must be changed first",
-            ));
+        if permission != Permission::AccountSelf {
+            self.require_settled()?;
         }
         if self.permissions.has(permission) {
             return Ok(());
@@ -223,6 +220,21 @@ impl Caller {
         Err(Error::forbidden(
             "access.permission_missing",
             format!("this needs the permission {}", permission.as_str()),
+        ))
+    }
+
+    /// Refuses while the one-time password stands; for operations on the own account that must
+    /// wait for a password of one's own.
+    ///
+    /// # Errors
+    /// `Forbidden` until the one-time password is changed.
+    pub fn require_settled(&self) -> Result<()> {
+        if !self.must_change_password {
+            return Ok(());
+        }
+        Err(Error::forbidden(
+            "identity.password_change_required",
+            "the one-time password must be changed first",
         ))
     }
 }
