@@ -10,7 +10,7 @@ use crate::{OpenError, Records};
 
 /// A store that was killed with records 0..5 in its journal only, and the journal's path.
 fn killed() -> (Place, std::path::PathBuf) {
-    let place = Place::new();
+    let place = Place::in_memory();
     let records = place.open();
     for number in 0..5 {
         insert(&records, number).unwrap();
@@ -106,7 +106,7 @@ fn a_flipped_bit_in_the_last_record_is_a_torn_record() {
 
 #[test]
 fn a_missing_segment_is_a_gap() {
-    let place = Place::new();
+    let place = Place::in_memory();
     let records = place.open();
     insert(&records, 1).unwrap();
     let with_first_only = place.crashed();
@@ -139,7 +139,7 @@ fn a_journal_of_another_store_is_refused() {
 
 #[test]
 fn a_copy_without_its_journal_is_refused_unless_it_was_closed() {
-    let place = Place::new();
+    let place = Place::in_memory();
     let records = place.open();
     insert(&records, 1).unwrap();
     let running = place.crashed();
@@ -163,13 +163,13 @@ fn a_journal_without_its_record_file_is_refused() {
 #[test]
 fn a_file_that_is_no_record_store_is_refused() {
     for content in [&b""[..], b"hello", &[0; 10_000], &[0xa5; 10_000]] {
-        let place = Place::new();
+        let place = Place::in_memory();
         fs::write(place.path(), content).unwrap();
         let error = Records::open(&place.path(), quiet()).unwrap_err();
         assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
         assert!(fs::read(place.path()).unwrap() == content, "the file was changed");
     }
-    let place = Place::new();
+    let place = Place::in_memory();
     fs::create_dir(place.path()).unwrap();
     let error = Records::open(&place.path(), quiet()).unwrap_err();
     assert!(error.to_string().contains("not a file"), "{error}");
@@ -177,7 +177,7 @@ fn a_file_that_is_no_record_store_is_refused() {
 
 #[test]
 fn a_second_opening_is_refused() {
-    let place = Place::new();
+    let place = Place::in_memory();
     let records = place.open();
     let error = Records::open(&place.path(), quiet()).unwrap_err();
     assert!(matches!(error, OpenError::InUse { .. }), "{error:?}");
@@ -186,7 +186,7 @@ fn a_second_opening_is_refused() {
 
 #[test]
 fn damaged_pages_are_found_by_verify() {
-    let place = Place::new();
+    let place = Place::in_memory();
     let records = place.open();
     for number in 0..2000 {
         insert(&records, number).unwrap();

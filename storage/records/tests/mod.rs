@@ -10,7 +10,7 @@ mod keys;
 mod model;
 mod shape;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,14 @@ impl Place {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
+    /// A place in memory, where a sync costs nothing: for tests that look at files and answers
+    /// only, thousands of times.
+    pub(crate) fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let has_room = crate::disk::free_bytes(memory).is_ok_and(|free| free > 1 << 28);
+        if has_room { Self { dir: tempfile::tempdir_in(memory).unwrap() } } else { Self::new() }
+    }
+
     pub(crate) fn path(&self) -> PathBuf {
         self.dir.path().join("records.redb")
     }
@@ -98,7 +106,8 @@ impl Place {
     /// What a crash at this instant would leave: the files as they are, without the last words
     /// of the open store.
     pub(crate) fn crashed(&self) -> Self {
-        let copy = Self::new();
+        let beside = self.dir.path().parent().unwrap();
+        let copy = Self { dir: tempfile::tempdir_in(beside).unwrap() };
         std::fs::copy(self.path(), copy.path()).unwrap();
         std::fs::create_dir(copy.journal()).unwrap();
         for segment in self.segments() {

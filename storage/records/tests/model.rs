@@ -275,7 +275,7 @@ proptest! {
             segment_keep: Duration::ZERO,
             ..super::quiet()
         };
-        let mut place = Place::new();
+        let mut place = Place::in_memory();
         let mut records = Records::open(&place.path(), options.clone()).unwrap();
         let mut model = Model::new();
         for step in &steps {
