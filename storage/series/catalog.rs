@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use metric::Metadata;
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{Database, ReadableTable, TableDefinition, TableError};
 
-use crate::disk::{DiskError, guarded};
+use crate::disk::{DiskError, OpenFile, guarded};
 
 const VERSION: u64 = 1;
 const CACHE_BYTES: usize = 4 << 20;
@@ -23,7 +23,7 @@ pub(crate) const METADATA_MAX: usize = 200_000;
 /// The file `catalog.redb`, written once a flush.
 pub(crate) struct Catalog {
     file: PathBuf,
-    db: Mutex<Option<Arc<Database>>>,
+    db: Mutex<Option<Arc<OpenFile>>>,
 }
 
 /// What the catalogue held when it was opened.
@@ -43,23 +43,25 @@ impl Catalog {
         Ok((catalog, opened))
     }
 
-    fn db(&self) -> Result<Arc<Database>, DiskError> {
+    fn db(&self) -> Result<Arc<OpenFile>, DiskError> {
         let mut slot = self.db.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(db) = &*slot {
             return Ok(Arc::clone(db));
         }
-        let db = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(&self.file)
-            .map_err(|error| DiskError::redb(&self.file, error))?;
-        let db = Arc::new(db);
+        let db = guarded(&self.file, || {
+            Database::builder()
+                .set_cache_size(CACHE_BYTES)
+                .create(&self.file)
+                .map_err(|error| DiskError::redb(&self.file, error))
+        })?;
+        let db = Arc::new(OpenFile::new(&self.file, db));
         *slot = Some(Arc::clone(&db));
         Ok(db)
     }
 
     fn load(&self) -> Result<Opened, DiskError> {
         let db = self.db()?;
-        let read = db.begin_read().map_err(|error| DiskError::redb(&self.file, error))?;
+        let read = db.begin_read()?;
         let fresh = Opened { flushed_segment: 0, metadata: BTreeMap::new() };
         let state = match read.open_table(STATE) {
             Err(TableError::TableDoesNotExist(_)) => return Ok(fresh),
@@ -95,7 +97,7 @@ impl Catalog {
         let db = self.db()?;
         let outcome = guarded(&self.file, || {
             let failed = |error: redb::Error| DiskError::redb(&self.file, error);
-            let mut txn = db.begin_write().map_err(|error| failed(error.into()))?;
+            let mut txn = db.begin_write()?;
             txn.set_quick_repair(true);
             {
                 let mut state = txn.open_table(STATE).map_err(|error| failed(error.into()))?;

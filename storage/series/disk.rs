@@ -3,9 +3,10 @@
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use metric::ReadError;
+use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
 
 /// Why a file could not be read or written.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -38,7 +39,6 @@ pub(crate) enum DiskError {
 
 impl DiskError {
     /// Wrong content.
-    #[expect(clippy::needless_pass_by_value, reason = "errors are passed as they come")]
     pub(crate) fn damaged(file: &Path, detail: impl fmt::Display) -> Self {
         Self::Damaged { file: file.display().to_string(), detail: detail.to_string() }
     }
@@ -58,8 +58,7 @@ impl DiskError {
             error @ (redb::Error::Corrupted(_)
             | redb::Error::TableTypeMismatch { .. }
             | redb::Error::TypeDefinitionChanged { .. }
-            | redb::Error::TableDoesNotExist(_)
-            | redb::Error::UpgradeRequired(_)) => Self::damaged(file, error),
+            | redb::Error::TableDoesNotExist(_)) => Self::damaged(file, error),
             error => Self::Io { file: file.display().to_string(), detail: error.to_string() },
         }
     }
@@ -89,5 +88,54 @@ pub(crate) fn guarded<T>(
                 .unwrap_or("a check failed");
             Err(DiskError::damaged(file, detail))
         }
+    }
+}
+
+/// An open file of redb. It is written when it closes, so that its end is guarded too.
+#[derive(Debug)]
+pub(crate) struct OpenFile {
+    file: PathBuf,
+    /// `None` only while it ends.
+    db: Option<Database>,
+}
+
+impl OpenFile {
+    /// Keeps a database that lies in `file`.
+    pub(crate) fn new(file: &Path, db: Database) -> Self {
+        Self { file: file.to_owned(), db: Some(db) }
+    }
+
+    /// Begins a snapshot.
+    pub(crate) fn begin_read(&self) -> Result<ReadTransaction, DiskError> {
+        let db = self.db.as_ref().ok_or_else(|| self.closed())?;
+        db.begin_read().map_err(|error| DiskError::redb(&self.file, error))
+    }
+
+    /// Begins a change; waits for the one that runs.
+    pub(crate) fn begin_write(&self) -> Result<WriteTransaction, DiskError> {
+        let db = self.db.as_ref().ok_or_else(|| self.closed())?;
+        db.begin_write().map_err(|error| DiskError::redb(&self.file, error))
+    }
+
+    fn closed(&self) -> DiskError {
+        DiskError::io(&self.file, &io::Error::other("the file was closed"))
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        let db = self.db.take();
+        close_guarded(&self.file, db);
+    }
+}
+
+/// Drops what holds a file of redb open.
+pub(crate) fn close_guarded<T>(file: &Path, holder: T) {
+    let closed = guarded(file, || {
+        drop(holder);
+        Ok(())
+    });
+    if let Err(error) = closed {
+        tracing::warn!(%error, "closing a file failed");
     }
 }

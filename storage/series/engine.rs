@@ -207,7 +207,9 @@ impl Series {
     pub fn close(&self) -> Result<(), FlushError> {
         self.engine().closed.store(true, Ordering::SeqCst);
         self.owner.stop();
-        self.flush()
+        self.flush()?;
+        // A journal that failed during the flush leaves samples for another one.
+        if self.engine().journal.check().is_err() { self.flush() } else { Ok(()) }
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -81,15 +81,18 @@ impl Engine {
     fn flush_with(&self, state: &mut FlushState) -> Result<(), DiskError> {
         let mut writer = self.create_segment(state);
         let mut number = state.next_segment - 1;
-        let (end, changed) = {
+        let (end, changed, failed_before) = {
             let mut head = self.head_mut();
             head.begin_epoch();
             self.journal.rotate(writer.take());
-            (head.series.end(), self.metadata().take_changed())
+            let failed = self.journal.check().is_err();
+            (head.series.end(), self.metadata().take_changed(), failed)
         };
         let stored = self.store_frozen(end).and_then(|stored| {
-            if self.journal.check().is_err() {
-                // The head is stored whole: a fresh segment may take over from the failed one.
+            // A journal that had failed before took nothing since: the head is stored whole, and
+            // a fresh segment may take over. One that failed meanwhile waits for the next flush,
+            // for its segment holds what this one does not store.
+            if failed_before {
                 let next = self.create_segment(state);
                 number = state.next_segment - 1;
                 let path = segment_path(self.journal.dir(), number);
@@ -130,7 +133,7 @@ impl Engine {
 
     /// Collects what is frozen and writes it to its partitions, durably.
     fn store_frozen(&self, end: u32) -> Result<Flushed, DiskError> {
-        let mut items = Vec::new();
+        let mut items: Vec<Item> = Vec::new();
         for from in (0..end).step_by(SLICE as usize) {
             self.head_mut().collect(from, end.min(from + SLICE), |slot, series| {
                 if let Some(frozen) = &series.frozen {
@@ -145,10 +148,18 @@ impl Engine {
         }
         let mut links = Vec::new();
         for (number, members) in self.by_partition(&items) {
-            let partition = self.partitions.get_or_create(number)?;
             let started = Instant::now();
-            let stored = partition
-                .write(|writer| store_members(writer, &partition, &items, &members, &mut links))?;
+            let stored = match self.store_in(number, &items, &members, &mut links) {
+                Err(error @ DiskError::Damaged { .. }) => {
+                    self.partitions.set_aside(number, &error)?;
+                    self.head_mut().unlink(number);
+                    for &position in &members {
+                        items[position].links.iter_mut().for_each(|link| link.forget(number));
+                    }
+                    self.store_in(number, &items, &members, &mut links)?
+                }
+                stored => stored?,
+            };
             tracing::debug!(
                 partition = number,
                 series = members.len(),
@@ -159,6 +170,22 @@ impl Engine {
             );
         }
         Ok(Flushed { items, links })
+    }
+
+    /// Writes the items at `members` into a partition and notes where it keeps them.
+    fn store_in(
+        &self,
+        number: i32,
+        items: &[Item],
+        members: &[usize],
+        links: &mut Vec<(u32, Link)>,
+    ) -> Result<Stored, DiskError> {
+        let partition = self.partitions.get_or_create(number)?;
+        let mut found = Vec::with_capacity(members.len());
+        let stored = partition
+            .write(|writer| store_members(writer, &partition, items, members, &mut found))?;
+        links.append(&mut found);
+        Ok(stored)
     }
 
     /// The partitions that items have samples in, each with the positions of those items.
@@ -188,16 +215,17 @@ impl Engine {
 
     /// Lets stored samples leave memory.
     fn release(&self, flushed: &Flushed) {
-        for items in flushed.items.chunks(SLICE as usize) {
-            let mut head = self.head_mut();
-            for item in items {
-                head.release(item.slot, &item.frozen);
-            }
-        }
+        // Links come first: a series without samples may be evicted and its slot be another's.
         for links in flushed.links.chunks(SLICE as usize) {
             let mut head = self.head_mut();
             for &(slot, link) in links {
                 head.link(slot, link);
+            }
+        }
+        for items in flushed.items.chunks(SLICE as usize) {
+            let mut head = self.head_mut();
+            for item in items {
+                head.release(item.slot, &item.frozen);
             }
         }
     }

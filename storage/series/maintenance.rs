@@ -78,18 +78,22 @@ impl Engine {
         let _one_at_a_time = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest_ms = self.oldest_ms(self.options.now.read_ms());
         let grace = Duration::from_millis(self.options.retention_grace_ms);
-        let gone = self.partitions.expire(oldest_ms, grace)?;
+        let (gone, outcome) = self.partitions.expire(oldest_ms, grace);
         for &number in &gone {
             tracing::info!(partition = number, "deleted an expired partition");
             self.head_mut().unlink(number);
         }
-        Ok(gone.len())
+        outcome.map(|()| gone.len())
     }
 
-    /// Takes series out of memory that stood idle; partitions keep their samples.
-    pub(crate) fn evict_idle(&self) {
+    /// Takes series out of memory that stood idle for long; partitions keep their samples.
+    fn evict_idle(&self) {
         let ticks = (self.options.idle_ms / 1000).div_ceil(TICK_SECONDS).max(1);
-        let ticks = u32::try_from(ticks).unwrap_or(u32::MAX);
+        self.evict(u32::try_from(ticks).unwrap_or(u32::MAX));
+    }
+
+    /// Takes series out of memory that stood idle for so many ticks.
+    pub(crate) fn evict(&self, ticks: u32) {
         let end = self.head().series.end();
         let mut evicted = 0;
         for from in (0..end).step_by(SLICE as usize) {

@@ -1,8 +1,8 @@
 //! Opening: the directory's format, the catalogue, and what the journal holds beyond it.
 
 use std::fs;
-use std::io::Write;
-use std::path::Path;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64};
 use std::sync::{Condvar, Mutex, RwLock};
 use std::time::Instant;
@@ -66,7 +66,7 @@ fn format(dir: &Path, wanted_ms: i64) -> Result<i64, DiskError> {
     let path = dir.join("FORMAT");
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let text = format!("onemonitor series {FORMAT_VERSION}\npartition_ms {wanted_ms}\n");
             let aside = dir.join("FORMAT.new");
             let written = fs::File::create(&aside)
@@ -102,7 +102,7 @@ fn replay(
     head: &mut Head,
     book: &mut MetadataBook,
 ) -> Result<(), OpenError> {
-    let mut torn: Option<(std::path::PathBuf, usize)> = None;
+    let mut torn: Vec<(PathBuf, usize)> = Vec::new();
     for &number in numbers {
         let path = segment_path(dir, number);
         let mut reader = OpReader::default();
@@ -121,16 +121,30 @@ fn replay(
                 DiskError::Newer { file: path.display().to_string(), version: version.into() }
             }
         })?;
-        if let (Some((path, offset)), true) = (&torn, records > 0) {
+        if let (Some((path, offset)), true) = (torn.first(), records > 0) {
             let detail = format!("cut off at byte {offset}, yet later segments hold records");
             return Err(DiskError::damaged(path, detail).into());
         }
         if let Tail::Torn { offset } = tail {
             tracing::warn!(segment = %path.display(), offset, "journal ends in a torn record");
-            torn.get_or_insert((path, offset));
+            torn.push((path, offset));
         }
     }
+    for (path, offset) in torn {
+        mend(dir, &path, offset).map_err(|error| DiskError::io(&path, &error))?;
+    }
     Ok(())
+}
+
+/// Cuts a torn record off, lest it look like damage once later segments hold records.
+fn mend(dir: &Path, segment: &Path, offset: usize) -> io::Result<()> {
+    if offset == 0 {
+        fs::remove_file(segment)?;
+        return sync_dir(dir);
+    }
+    let file = fs::OpenOptions::new().write(true).open(segment)?;
+    file.set_len(offset as u64)?;
+    file.sync_all()
 }
 
 fn replay_record(

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use crate::disk::DiskError;
@@ -11,7 +12,11 @@ use crate::journal::sync_dir;
 use crate::partition::Partition;
 
 /// Suffix of a partition that is being deleted.
-const GONE: &str = ".gone";
+const GONE: &str = "gone";
+/// Suffix, before a number, of a partition that was damaged and set aside.
+const DAMAGED: &str = "damaged-";
+/// So often a partition is set aside before its flush fails instead.
+const SET_ASIDE_MAX: u32 = 3;
 
 /// All partitions by number.
 pub(crate) struct Partitions {
@@ -19,6 +24,7 @@ pub(crate) struct Partitions {
     length_ms: i64,
     cache_bytes: usize,
     known: RwLock<BTreeMap<i32, Known>>,
+    aside: Mutex<Vec<PathBuf>>,
 }
 
 struct Known {
@@ -31,15 +37,20 @@ struct Known {
 impl Partitions {
     /// Lists the directory; files are opened when they are first used.
     pub(crate) fn open(dir: &Path, length_ms: i64, cache_bytes: usize) -> Result<Self, DiskError> {
-        let failed = |error: std::io::Error| DiskError::io(dir, &error);
+        let failed = |error: io::Error| DiskError::io(dir, &error);
         let mut known = BTreeMap::new();
+        let mut aside = Vec::new();
         for entry in fs::read_dir(dir).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
-            if name.ends_with(GONE) {
-                fs::remove_dir_all(entry.path()).map_err(failed)?;
-                continue;
+            match name.split_once('.') {
+                Some((_, GONE)) => fs::remove_dir_all(entry.path()).map_err(failed)?,
+                Some((_, suffix)) if suffix.starts_with(DAMAGED) => {
+                    tracing::warn!(path = %entry.path().display(), "a partition lies set aside");
+                    aside.push(entry.path());
+                }
+                _ => {}
             }
             let Ok(from_ms) = name.parse::<i64>() else { continue };
             let number = i32::try_from(from_ms.div_euclid(length_ms))
@@ -51,7 +62,8 @@ impl Partitions {
             let partition = Partition::new(entry.path(), number, length_ms, cache_bytes);
             known.insert(number, Known { partition: Arc::new(partition), expired: None });
         }
-        Ok(Self { dir: dir.to_owned(), length_ms, cache_bytes, known: RwLock::new(known) })
+        let (known, aside) = (RwLock::new(known), Mutex::new(aside));
+        Ok(Self { dir: dir.to_owned(), length_ms, cache_bytes, known, aside })
     }
 
     /// Number of the partition that holds a time.
@@ -89,33 +101,80 @@ impl Partitions {
         Ok(partition)
     }
 
+    /// Takes a damaged partition out of the way: what comes for its time goes into a new one.
+    /// Its file stays beside, for whoever can mend it.
+    pub(crate) fn set_aside(&self, number: i32, reason: &DiskError) -> Result<(), DiskError> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(found) = known.get(&number) else { return Ok(()) };
+        let dir = found.partition.dir().to_owned();
+        let free = (1..=SET_ASIDE_MAX)
+            .map(|n| dir.with_extension(format!("{DAMAGED}{n}")))
+            .find(|aside| !aside.exists())
+            .ok_or_else(|| DiskError::damaged(&dir, "damaged again and again"))?;
+        fs::rename(&dir, &free)
+            .and_then(|()| sync_dir(&self.dir))
+            .map_err(|error| DiskError::io(&dir, &error))?;
+        tracing::error!(%reason, aside = %free.display(), "a damaged partition was set aside");
+        known.remove(&number);
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner).push(free);
+        Ok(())
+    }
+
+    /// Directories of partitions that were damaged and set aside.
+    pub(crate) fn list_aside(&self) -> Vec<PathBuf> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Deletes partitions that ended before `oldest_ms`, seen so for as long as the grace.
-    /// Returns their numbers.
-    pub(crate) fn expire(&self, oldest_ms: i64, grace: Duration) -> Result<Vec<i32>, DiskError> {
+    /// Returns their numbers, and the first failure.
+    pub(crate) fn expire(
+        &self,
+        oldest_ms: i64,
+        grace: Duration,
+    ) -> (Vec<i32>, Result<(), DiskError>) {
         let mut gone = Vec::new();
+        let mut outcome = Ok(());
+        for partition in self.list_expired(oldest_ms, grace) {
+            match self.remove(&partition) {
+                Ok(()) => gone.push(partition.number),
+                Err(error) if outcome.is_ok() => {
+                    outcome = Err(DiskError::io(partition.dir(), &error));
+                }
+                Err(_) => {}
+            }
+        }
+        (gone, outcome)
+    }
+
+    fn list_expired(&self, oldest_ms: i64, grace: Duration) -> Vec<Arc<Partition>> {
+        let mut expired = Vec::new();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        for known in known.values_mut() {
+            if known.partition.to_ms > oldest_ms {
+                known.expired = None;
+            } else if known.expired.get_or_insert_with(Instant::now).elapsed() >= grace {
+                expired.push(Arc::clone(&known.partition));
+            }
+        }
+        expired
+    }
+
+    fn remove(&self, partition: &Partition) -> io::Result<()> {
+        // Renamed first: a half-deleted partition must never look like a whole one.
+        let aside = partition.dir().with_extension(GONE);
+        if aside.exists() {
+            fs::remove_dir_all(&aside)?;
+        }
         {
             let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-            known.retain(|_, known| {
-                if known.partition.to_ms > oldest_ms {
-                    known.expired = None;
-                    return true;
-                }
-                let since = *known.expired.get_or_insert_with(Instant::now);
-                let keep = since.elapsed() < grace;
-                if !keep {
-                    gone.push(Arc::clone(&known.partition));
-                }
-                keep
-            });
+            fs::rename(partition.dir(), &aside)?;
+            known.remove(&partition.number);
         }
-        for partition in &gone {
-            // Renamed first: a half-deleted partition must never look like a whole one.
-            let aside = partition.dir().with_extension(&GONE[1..]);
-            fs::rename(partition.dir(), &aside)
-                .and_then(|()| sync_dir(&self.dir))
-                .and_then(|()| fs::remove_dir_all(&aside))
-                .map_err(|error| DiskError::io(partition.dir(), &error))?;
+        sync_dir(&self.dir)?;
+        if let Err(error) = fs::remove_dir_all(&aside) {
+            // Tried again when the directory is opened.
+            tracing::warn!(%error, path = %aside.display(), "deleting a partition failed");
         }
-        Ok(gone.iter().map(|partition| partition.number).collect())
+        Ok(())
     }
 }

@@ -133,8 +133,10 @@ impl Selection for EngineSelection {
     fn read(&self, i: usize, out: &mut Samples) -> Result<(), ReadError> {
         out.clear();
         let series = &self.series[i];
-        for &(reader, local) in &series.places {
-            self.readers[reader as usize].read(local, self.from_ms, self.to_ms, out)?;
+        for places in series.places.chunk_by(|left, right| left.0 == right.0) {
+            let reader = &self.readers[places[0].0 as usize];
+            let locals = places.iter().map(|(_, local)| *local);
+            reader.read(locals, self.from_ms, self.to_ms, out)?;
         }
         if let Some(unflushed) = &series.unflushed {
             let mut samples: Vec<Sample> = Vec::new();

@@ -38,6 +38,8 @@ pub struct Status {
     pub journal_syncs: u64,
     /// Why appends are refused or the last flush failed, if so.
     pub trouble: Option<String>,
+    /// Directories of partitions that were damaged and set aside: their samples are not read.
+    pub set_aside: Vec<String>,
     /// Files.
     pub sizes: Sizes,
 }
@@ -116,6 +118,12 @@ impl Series {
             flush_failures: read(&engine.counters.flush_failures),
             journal_syncs: engine.journal.syncs(),
             trouble: refused.or(failed),
+            set_aside: engine
+                .partitions
+                .list_aside()
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect(),
             sizes: self.sizes(),
         }
     }

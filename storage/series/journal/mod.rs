@@ -129,7 +129,7 @@ impl Journal {
     }
 
     /// Refuses appends from now on, until [`Journal::revive`].
-    fn fail(&self, reason: &str) {
+    pub(crate) fn fail(&self, reason: &str) {
         let mut state = self.state();
         if state.failed.is_none() {
             state.failed = Some(Arc::from(reason));

@@ -1,8 +1,8 @@
 //! A block: the chunks of up to 64 neighbouring series that one flush brought.
 //!
 //! ```text
-//! header    version u8 = 1   first time i64   last time i64   raw length u32   crc32 u32
-//!           (of the payload as stored), all little-endian
+//! header    version u8 = 2   first time i64   last time i64   raw length u32   crc32 u32
+//!           (of the header before it and the payload as stored), all little-endian
 //! payload   zstd of:
 //!   present   u64: which of the 64 series have chunks here
 //!   directory for each present series: varint number of chunks; for each chunk: varint length,
@@ -16,7 +16,7 @@ use crate::chunk::{self, Damaged, SAMPLES_MAX, varint};
 
 /// Series in a pack.
 pub(crate) const PACK: u32 = 64;
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HEADER_LEN: usize = 25;
 /// Largest payload, raw.
 const RAW_LEN_MAX: usize = 256 << 20;
@@ -109,7 +109,7 @@ impl BlockBuilder {
         out.extend_from_slice(&self.first_ms.to_le_bytes());
         out.extend_from_slice(&self.last_ms.to_le_bytes());
         out.extend_from_slice(&(self.raw.len() as u32).to_le_bytes());
-        out.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
+        out.extend_from_slice(&checksum(out, &payload).to_le_bytes());
         out.extend_from_slice(&payload);
         self.present = 0;
         self.chunks.clear();
@@ -118,6 +118,14 @@ impl BlockBuilder {
         (self.first_ms, self.last_ms) = (i64::MAX, i64::MIN);
         Ok(())
     }
+}
+
+/// The checksum of a header up to its own place and of the payload.
+pub(super) fn checksum(header: &[u8], payload: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(header);
+    hasher.update(payload);
+    hasher.finalize()
 }
 
 /// First and last time of a block, without decompressing it.
@@ -156,7 +164,7 @@ impl Block {
             block.split_at_checked(HEADER_LEN).ok_or(Damaged("block cut off"))?;
         let word = |at: usize| header[at..].first_chunk::<4>().map(|w| u32::from_le_bytes(*w));
         let (raw_len, crc) = (word(17).unwrap_or(0) as usize, word(21).unwrap_or(0));
-        if crc32fast::hash(payload) != crc {
+        if checksum(&header[..HEADER_LEN - 4], payload) != crc {
             return Err(Damaged("checksum of a block differs"));
         }
         if raw_len > RAW_LEN_MAX {

@@ -1,16 +1,17 @@
 //! The label sets of a partition's series, 64 to a compressed block.
 //!
 //! ```text
-//! block   version u8 = 1   count u8   raw length u32   crc32 u32 (of the payload as stored)
+//! block   version u8 = 2   count u8   raw length u32   crc32 u32 (of the header before it and
+//!         the payload as stored), all little-endian
 //!         payload: zstd of, for each series, varint length and label bytes
 //! ```
 
 use metric::{EncodedLabels, LabelLimits, Labels};
 
-use super::block::PACK;
+use super::block::{PACK, checksum};
 use crate::chunk::{Damaged, varint};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const HEADER_LEN: usize = 10;
 const RAW_LEN_MAX: usize = 256 << 20;
 const LEVEL: i32 = 3;
@@ -32,7 +33,8 @@ pub(crate) fn encode(sets: &[Labels]) -> std::io::Result<Vec<u8>> {
     let mut out = Vec::with_capacity(HEADER_LEN + payload.len());
     out.extend_from_slice(&[VERSION, sets.len() as u8]);
     out.extend_from_slice(&(raw.len() as u32).to_le_bytes());
-    out.extend_from_slice(&crc32fast::hash(&payload).to_le_bytes());
+    let crc = checksum(&out, &payload);
+    out.extend_from_slice(&crc.to_le_bytes());
     out.extend_from_slice(&payload);
     Ok(out)
 }
@@ -55,7 +57,7 @@ impl DictionaryBlock {
         }
         let word = |at: usize| header[at..].first_chunk::<4>().map(|w| u32::from_le_bytes(*w));
         let (raw_len, crc) = (word(2).unwrap_or(0) as usize, word(6).unwrap_or(0));
-        if crc32fast::hash(payload) != crc {
+        if checksum(&header[..HEADER_LEN - 4], payload) != crc {
             return Err(Damaged("checksum of a dictionary block differs"));
         }
         if raw_len > RAW_LEN_MAX {

@@ -4,6 +4,7 @@
 //! stored in packs of 64 neighbours: a query for a metric reads few blocks. The file holds the
 //! dictionary (number to labels), the postings (label to numbers) and the blocks.
 
+mod bitmap;
 mod block;
 mod dictionary;
 mod read;
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::{Database, ReadableDatabase, TableDefinition};
 
-use crate::disk::{DiskError, guarded};
+use crate::disk::{DiskError, OpenFile, guarded};
 
 pub(crate) use read::PartitionReader;
 pub(crate) use write::{PartitionWriter, Stored};
@@ -22,7 +23,7 @@ pub(crate) use write::{PartitionWriter, Stored};
 /// Name of the file in the partition's directory.
 const FILE: &str = "data.redb";
 /// Version of the tables below.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// `version`, `series` (how many), `flushes` (how many).
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
@@ -44,7 +45,7 @@ pub(crate) struct Partition {
     pub(crate) to_ms: i64,
     dir: PathBuf,
     cache_bytes: usize,
-    db: Mutex<Option<Arc<Database>>>,
+    db: Mutex<Option<Arc<OpenFile>>>,
 }
 
 impl Partition {
@@ -72,13 +73,14 @@ impl Partition {
     }
 
     /// The database, opened or made.
-    fn db(&self) -> Result<Arc<Database>, DiskError> {
+    fn db(&self) -> Result<Arc<OpenFile>, DiskError> {
         let mut slot = self.db.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(db) = &*slot {
             return Ok(Arc::clone(db));
         }
         let file = self.file();
-        let db = Arc::new(guarded(&file, || self.open_file(&file))?);
+        let db = guarded(&file, || self.open_file(&file))?;
+        let db = Arc::new(OpenFile::new(&file, db));
         *slot = Some(Arc::clone(&db));
         Ok(db)
     }
@@ -100,6 +102,10 @@ impl Partition {
         match version {
             Some(version) if version > VERSION => {
                 Err(DiskError::Newer { file: file.display().to_string(), version })
+            }
+            Some(version) if version < VERSION => {
+                let detail = format!("format version {version}, which no release wrote");
+                Err(DiskError::damaged(file, detail))
             }
             _ => Ok(db),
         }
@@ -137,3 +143,6 @@ impl Partition {
         outcome
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use metric::{Labels, ReadError, Samples};
-use redb::{Database, ReadOnlyTable, ReadableDatabase, TableError};
+use redb::{ReadOnlyTable, TableError};
 use roaring::RoaringBitmap;
 
 use super::block::{Block, PACK, block_range_ms};
 use super::dictionary::DictionaryBlock;
-use super::{BLOCKS, META, POSTINGS, Partition, SERIES};
-use crate::disk::{DiskError, guarded};
+use super::{BLOCKS, META, POSTINGS, Partition, SERIES, bitmap};
+use crate::disk::{DiskError, OpenFile, close_guarded, guarded};
 use crate::postings::Postings;
 
 /// Open blocks that one snapshot keeps: neighbours share them.
@@ -41,9 +41,9 @@ struct BlockCache {
 }
 
 impl PartitionReader {
-    pub(super) fn new(partition: &Partition, db: &Database) -> Result<Self, DiskError> {
+    pub(super) fn new(partition: &Partition, db: &OpenFile) -> Result<Self, DiskError> {
         let file = partition.file();
-        let read = db.begin_read().map_err(|error| DiskError::redb(&file, error))?;
+        let read = db.begin_read()?;
         let opened = (|| -> Result<_, TableError> {
             let meta = read.open_table(META)?;
             let series_len = meta.get("series")?.map_or(0, |value| value.value());
@@ -102,27 +102,36 @@ impl PartitionReader {
     }
 
     /// Appends the samples of a series from blocks and chunks that overlap the range, oldest
-    /// flush first; the ends are not cut.
+    /// flush first; the ends are not cut. A series that was not recognised after a restart has
+    /// several numbers.
     pub(crate) fn read(
         &self,
-        local: u32,
+        locals: impl Iterator<Item = u32>,
         from_ms: i64,
         to_ms: i64,
         out: &mut Samples,
     ) -> Result<(), ReadError> {
         let Some(tables) = &self.tables else { return Ok(()) };
         self.guard(|| {
-            let pack = u64::from(local / PACK) << 32;
-            let keys = pack..=pack | u64::from(u32::MAX);
-            for entry in tables.blocks.range(keys).map_err(|error| self.failed(error))? {
-                let (key, bytes) = entry.map_err(|error| self.failed(error))?;
-                let (first_ms, last_ms) =
-                    block_range_ms(bytes.value()).map_err(|error| self.damaged(error))?;
-                if first_ms <= to_ms && last_ms >= from_ms {
-                    let block = self.open_block(key.value(), bytes.value())?;
-                    let read = block.read(local, from_ms, to_ms, out);
-                    read.map_err(|error| self.damaged(error))?;
+            let mut blocks = Vec::new();
+            for local in locals {
+                let pack = u64::from(local / PACK) << 32;
+                let keys = pack..=pack | u64::from(u32::MAX);
+                for entry in tables.blocks.range(keys).map_err(|error| self.failed(error))? {
+                    let (key, bytes) = entry.map_err(|error| self.failed(error))?;
+                    let (first_ms, last_ms) =
+                        block_range_ms(bytes.value()).map_err(|error| self.damaged(error))?;
+                    if first_ms <= to_ms && last_ms >= from_ms {
+                        blocks.push((key.value(), local, bytes));
+                    }
                 }
+            }
+            // The lower half of a key is the number of the flush.
+            blocks.sort_by_key(|(key, ..)| *key as u32);
+            for (key, local, bytes) in blocks {
+                let block = self.open_block(key, bytes.value())?;
+                let read = block.read(local, from_ms, to_ms, out);
+                read.map_err(|error| self.damaged(error))?;
             }
             Ok(())
         })
@@ -170,8 +179,33 @@ impl PartitionReader {
         })
     }
 
+    /// The values of all tables as they are stored.
+    #[cfg(test)]
+    pub(crate) fn raw_values(&self) -> Result<Vec<Vec<u8>>, redb::StorageError> {
+        let Some(tables) = &self.tables else { return Ok(Vec::new()) };
+        let mut values = Vec::new();
+        for entry in tables.series.range::<u32>(..)? {
+            values.push(entry?.1.value().to_vec());
+        }
+        for entry in tables.blocks.range::<u64>(..)? {
+            values.push(entry?.1.value().to_vec());
+        }
+        for entry in tables.postings.range::<(&str, &str)>(..)? {
+            values.push(entry?.1.value().to_vec());
+        }
+        Ok(values)
+    }
+
     fn bitmap(&self, bytes: &[u8]) -> Result<RoaringBitmap, ReadError> {
-        RoaringBitmap::deserialize_from(bytes).map_err(|error| self.damaged(error))
+        bitmap::decode(bytes).map_err(|error| self.damaged(error))
+    }
+}
+
+impl Drop for PartitionReader {
+    fn drop(&mut self) {
+        // The last snapshot of a file that was let go closes it.
+        let tables = self.tables.take();
+        close_guarded(&self.file, tables);
     }
 }
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use metric::{Labels, Sample};
-use redb::{Database, ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, Table, WriteTransaction};
 use roaring::RoaringBitmap;
 
 use super::block::{BlockBuilder, PACK};
 use super::dictionary::{self, DictionaryBlock};
-use super::{BLOCKS, META, POSTINGS, SERIES, VERSION};
+use super::{BLOCKS, META, POSTINGS, SERIES, VERSION, bitmap};
 use crate::chunk::Damaged;
-use crate::disk::DiskError;
+use crate::disk::{DiskError, OpenFile};
 
 /// What a flush put into a partition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,12 +40,12 @@ pub(crate) struct PartitionWriter<'txn> {
 
 /// Opens the tables, runs the work and commits durably.
 pub(super) fn transaction<T>(
-    db: &Database,
+    db: &OpenFile,
     file: &Path,
     work: impl FnOnce(&mut PartitionWriter<'_>) -> Result<T, DiskError>,
 ) -> Result<T, DiskError> {
     let failed = |error: redb::Error| DiskError::redb(file, error);
-    let mut txn = db.begin_write().map_err(|error| failed(error.into()))?;
+    let mut txn = db.begin_write()?;
     // Opens quickly after a crash, for a slightly dearer commit; flushes are rare.
     txn.set_quick_repair(true);
     let outcome = {
@@ -179,15 +179,14 @@ impl<'txn> PartitionWriter<'txn> {
         }
         let mut bytes = Vec::new();
         for (key, locals) in added {
-            let mut bitmap = match self.postings.get(key).map_err(failed)? {
-                Some(known) => RoaringBitmap::deserialize_from(known.value())
+            let mut set = match self.postings.get(key).map_err(failed)? {
+                Some(known) => bitmap::decode(known.value())
                     .map_err(|error| DiskError::damaged(self.file, error))?,
                 None => RoaringBitmap::new(),
             };
-            bitmap.extend(locals);
-            bitmap.optimize();
-            bytes.clear();
-            bitmap.serialize_into(&mut bytes).map_err(|error| DiskError::io(self.file, &error))?;
+            set.extend(locals);
+            set.optimize();
+            bitmap::encode(&set, &mut bytes).map_err(|error| DiskError::io(self.file, &error))?;
             self.postings.insert(key, bytes.as_slice()).map_err(failed)?;
         }
         Ok(())

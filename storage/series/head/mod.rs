@@ -5,70 +5,25 @@
 //! partitions hold the frozen ones they are dropped. An epoch is a journal segment: its first
 //! sample of a series is preceded by the series' definition.
 
+mod series;
+mod unflushed;
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use metric::{EncodedLabels, LabelLimits, Labels, Sample};
+use metric::{EncodedLabels, LabelLimits, Labels};
 
 use crate::batch::{Appended, Batch, Entry, RejectReason, hash_labels};
-use crate::chunk::{StreamReader, StreamState};
 use crate::index::MemoryIndex;
 use crate::journal::OpWriter;
 use crate::slab::Slab;
 
-/// Longest run that is searched for a late sample's time; beyond, readers drop the double.
-const SEARCHED_RUN_MAX: u32 = 4096;
+pub(crate) use series::{HeadSeries, Link};
+pub(crate) use unflushed::{Frozen, Unflushed};
+
 /// With many series a flush waits for at least so many samples of each, on average.
 const FLUSH_SAMPLES_PER_SERIES: u64 = 16;
-
-/// A series in memory.
-#[derive(Debug)]
-pub(crate) struct HeadSeries {
-    pub(crate) labels: Labels,
-    hash: u64,
-    run: Run,
-    /// Samples of this epoch behind the newest one, sorted by time.
-    late: Vec<Sample>,
-    pub(crate) frozen: Option<Arc<Frozen>>,
-    /// Where the last two partitions keep this series.
-    pub(crate) links: [Link; 2],
-    epoch: u32,
-    touched: u32,
-}
-
-/// Samples of one epoch in order of time.
-#[derive(Debug)]
-struct Run {
-    state: StreamState,
-    first_ms: i64,
-    bytes: Vec<u8>,
-}
-
-/// The samples of an epoch that ended, waiting to be stored.
-#[derive(Debug)]
-pub(crate) struct Frozen {
-    bytes: Vec<u8>,
-    late: Vec<Sample>,
-    /// Number of samples, those of `older` not counted.
-    pub(crate) count: u32,
-    first_ms: i64,
-    last_ms: i64,
-    /// An epoch before, when a flush failed.
-    older: Option<Arc<Frozen>>,
-}
-
-/// A series' number within a partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Link {
-    /// Number of the partition: its beginning divided by the length of partitions.
-    pub(crate) partition: i32,
-    /// Number of the series in it.
-    pub(crate) local: u32,
-}
-
-/// No partition has this number: the times that are accepted end long before.
-const NO_PARTITION: i32 = i32::MIN;
 
 /// What an append may bring.
 #[derive(Debug, Clone, Copy)]
@@ -78,14 +33,6 @@ pub(crate) struct Window {
     pub(crate) out_of_order_ms: i64,
     pub(crate) series_max: usize,
     pub(crate) labels: LabelLimits,
-}
-
-/// The samples of one series in memory at one moment.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Unflushed {
-    frozen: Option<Arc<Frozen>>,
-    active: Vec<u8>,
-    late: Vec<Sample>,
 }
 
 /// All series in memory.
@@ -210,21 +157,8 @@ impl Head {
     }
 
     fn create(&mut self, hash: u64, labels: &Labels) -> u32 {
-        let none = Link { partition: NO_PARTITION, local: 0 };
-        let slot = self.series.insert(HeadSeries {
-            labels: labels.clone(),
-            hash,
-            run: Run {
-                state: StreamState { timestamp_ms: i64::MIN, ..StreamState::default() },
-                first_ms: i64::MAX,
-                bytes: Vec::new(),
-            },
-            late: Vec::new(),
-            frozen: None,
-            links: [none; 2],
-            epoch: self.epoch.wrapping_sub(1),
-            touched: self.tick,
-        });
+        let series = HeadSeries::new(labels.clone(), hash, self.epoch.wrapping_sub(1), self.tick);
+        let slot = self.series.insert(series);
         let series = &self.series;
         let rehash = |slot: &u32| series.get(*slot).map_or(0, |s| s.hash);
         self.table.insert_unique(hash, slot, rehash);
@@ -236,15 +170,12 @@ impl Head {
     fn push(&mut self, slot: u32, timestamp_ms: i64, value: f64, window_ms: i64) -> Pushed {
         let Some(series) = self.series.get_mut(slot) else { return Pushed::Known };
         let bits = value.to_bits();
-        let newest_ms = series.run.state.timestamp_ms;
+        let newest_ms = series.newest_ms();
         if timestamp_ms <= newest_ms {
-            if timestamp_ms == newest_ms {
-                return Pushed::same(bits == series.run.state.bits);
-            }
             if timestamp_ms < newest_ms.saturating_sub(window_ms) {
                 return Pushed::Refused(RejectReason::OutOfOrder { newest_ms });
             }
-            if let Some(known) = series.late_value(timestamp_ms) {
+            if let Some(known) = series.value_at(timestamp_ms) {
                 return Pushed::same(bits == known);
             }
         }
@@ -255,10 +186,10 @@ impl Head {
         }
         series.touched = self.tick;
         if timestamp_ms > newest_ms {
-            let encoded = series.run.push(timestamp_ms, bits);
+            let encoded = series.push(timestamp_ms, bits);
             self.ops.sample(slot, encoded);
         } else {
-            series.push_late(Sample { timestamp_ms, value });
+            series.push_late(timestamp_ms, bits);
             self.ops.late(slot, timestamp_ms, bits);
         }
         self.active_samples += 1;
@@ -326,22 +257,14 @@ impl Head {
     /// Remembers where a partition keeps a series.
     pub(crate) fn link(&mut self, slot: u32, link: Link) {
         let Some(series) = self.series.get_mut(slot) else { return };
-        if let Some(known) = series.links.iter_mut().find(|l| l.partition == link.partition) {
-            *known = link;
-        } else if link.partition > series.links[0].partition {
-            series.links = [link, series.links[0]];
-        } else {
-            series.links[1] = link;
-        }
+        series.link(link);
     }
 
     /// Forgets links into a partition that is gone.
     pub(crate) fn unlink(&mut self, partition: i32) {
         for slot in 0..self.series.end() {
             let Some(series) = self.series.get_mut(slot) else { continue };
-            for link in series.links.iter_mut().filter(|link| link.partition == partition) {
-                link.partition = NO_PARTITION;
-            }
+            series.unlink(partition);
         }
     }
 
@@ -389,149 +312,4 @@ fn outside(entry: &Entry<'_>, window: &Window) -> Option<RejectReason> {
     }
     (entry.timestamp_ms > window.latest_ms)
         .then_some(RejectReason::TooFarInFuture { latest_ms: window.latest_ms })
-}
-
-impl HeadSeries {
-    /// The bits of the sample at a time behind the newest one, if memory holds it.
-    fn late_value(&self, timestamp_ms: i64) -> Option<u64> {
-        let in_late = |late: &[Sample]| {
-            let found = late.binary_search_by_key(&timestamp_ms, |sample| sample.timestamp_ms);
-            found.ok().map(|at| late[at].value.to_bits())
-        };
-        let in_run = |bytes: &[u8], count: u32, first_ms: i64| {
-            if count == 0 || count > SEARCHED_RUN_MAX || timestamp_ms < first_ms {
-                return None;
-            }
-            StreamReader::new(bytes).find(|(at, _)| *at == timestamp_ms).map(|(_, bits)| bits)
-        };
-        let mut found = in_late(&self.late)
-            .or_else(|| in_run(&self.run.bytes, self.run.state.count, self.run.first_ms));
-        let mut frozen = self.frozen.as_ref();
-        while let (None, Some(at)) = (found, frozen) {
-            found = in_late(&at.late).or_else(|| in_run(&at.bytes, at.count, at.first_ms));
-            frozen = at.older.as_ref();
-        }
-        found
-    }
-
-    fn push_late(&mut self, sample: Sample) {
-        let late = &mut self.late;
-        let at = late.partition_point(|known| known.timestamp_ms < sample.timestamp_ms);
-        late.insert(at, sample);
-    }
-
-    /// Moves the samples of the epoch that ended aside.
-    fn freeze(&mut self) {
-        let late = std::mem::take(&mut self.late);
-        let count = self.run.state.count + late.len() as u32;
-        if count == 0 {
-            return;
-        }
-        let mut first_ms = self.run.first_ms;
-        let mut last_ms = self.run.state.timestamp_ms;
-        if let (Some(first), Some(last)) = (late.first(), late.last()) {
-            first_ms = first_ms.min(first.timestamp_ms);
-            if self.run.state.count == 0 {
-                last_ms = last.timestamp_ms;
-            }
-        }
-        let bytes = std::mem::take(&mut self.run.bytes);
-        self.run.state.count = 0;
-        self.run.first_ms = i64::MAX;
-        let older = self.frozen.take();
-        self.frozen = Some(Arc::new(Frozen { bytes, late, count, first_ms, last_ms, older }));
-    }
-
-    /// Whether partitions hold all its samples.
-    fn is_stored(&self) -> bool {
-        self.frozen.is_none() && self.late.is_empty() && self.run.state.count == 0
-    }
-
-    /// First and last time of the samples in memory.
-    pub(crate) fn range_ms(&self) -> Option<(i64, i64)> {
-        let mut range = self.frozen.as_ref().map(|frozen| frozen.range_ms());
-        let mut widen = |from: i64, to: i64| {
-            let (first, last) = range.unwrap_or((from, to));
-            range = Some((first.min(from), last.max(to)));
-        };
-        if self.run.state.count > 0 {
-            widen(self.run.first_ms, self.run.state.timestamp_ms);
-        }
-        if let Some((first, last)) = self.late.first().zip(self.late.last()) {
-            widen(first.timestamp_ms, last.timestamp_ms);
-        }
-        range
-    }
-
-    /// The samples in memory as they are now.
-    pub(crate) fn unflushed(&self) -> Unflushed {
-        Unflushed {
-            frozen: self.frozen.clone(),
-            active: self.run.bytes.clone(),
-            late: self.late.clone(),
-        }
-    }
-}
-
-impl Run {
-    /// Appends a sample and returns its streaming form.
-    fn push(&mut self, timestamp_ms: i64, bits: u64) -> &[u8] {
-        let from = self.bytes.len();
-        if self.bytes.capacity() - from < 24 {
-            // Doubling would waste a third of the largest part of the memory.
-            self.bytes.reserve_exact(24.max(from / 4));
-        }
-        if self.state.count == 0 {
-            self.first_ms = timestamp_ms;
-        }
-        self.state.push(timestamp_ms, bits, &mut self.bytes);
-        &self.bytes[from..]
-    }
-}
-
-impl Frozen {
-    /// First and last time, those of epochs before included.
-    pub(crate) fn range_ms(&self) -> (i64, i64) {
-        let (mut first_ms, mut last_ms) = (self.first_ms, self.last_ms);
-        let mut older = self.older.as_ref();
-        while let Some(at) = older {
-            first_ms = first_ms.min(at.first_ms);
-            last_ms = last_ms.max(at.last_ms);
-            older = at.older.as_ref();
-        }
-        (first_ms, last_ms)
-    }
-
-    /// Number of samples, those of epochs before included.
-    pub(crate) fn total(&self) -> u64 {
-        let older = self.older.as_ref().map_or(0, |older| older.total());
-        u64::from(self.count) + older
-    }
-
-    /// Appends all samples, oldest epoch first; the caller sorts.
-    pub(crate) fn copy_to(&self, out: &mut Vec<Sample>) {
-        if let Some(older) = &self.older {
-            older.copy_to(out);
-        }
-        copy_run(&self.bytes, out);
-        out.extend_from_slice(&self.late);
-    }
-}
-
-impl Unflushed {
-    /// Appends all samples in the order in which they were stored; the caller sorts.
-    pub(crate) fn copy_to(&self, out: &mut Vec<Sample>) {
-        if let Some(frozen) = &self.frozen {
-            frozen.copy_to(out);
-        }
-        copy_run(&self.active, out);
-        out.extend_from_slice(&self.late);
-    }
-}
-
-fn copy_run(bytes: &[u8], out: &mut Vec<Sample>) {
-    out.extend(
-        StreamReader::new(bytes)
-            .map(|(timestamp_ms, bits)| Sample { timestamp_ms, value: f64::from_bits(bits) }),
-    );
 }

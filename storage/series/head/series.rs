@@ -1,0 +1,190 @@
+//! One series in memory: its labels, the samples of this epoch, and those of epochs before.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use metric::{Labels, Sample};
+
+use super::unflushed::{Epoch, Frozen, Unflushed, find_in_run};
+use crate::chunk::StreamState;
+
+/// A series in memory.
+#[derive(Debug)]
+pub(crate) struct HeadSeries {
+    pub(crate) labels: Labels,
+    pub(super) hash: u64,
+    run: Run,
+    /// Samples of this epoch behind the newest one: times and bits.
+    late: BTreeMap<i64, u64>,
+    pub(crate) frozen: Option<Arc<Frozen>>,
+    /// Where the last two partitions keep this series.
+    pub(crate) links: [Link; 2],
+    pub(super) epoch: u32,
+    pub(super) touched: u32,
+}
+
+/// Samples of one epoch in order of time.
+#[derive(Debug)]
+struct Run {
+    state: StreamState,
+    first_ms: i64,
+    bytes: Vec<u8>,
+}
+
+/// A series' number within a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// Number of the partition: its beginning divided by the length of partitions.
+    pub(crate) partition: i32,
+    /// Number of the series in it.
+    pub(crate) local: u32,
+}
+
+/// No partition has this number: the times that are accepted end long before.
+const NO_PARTITION: i32 = i32::MIN;
+
+impl Link {
+    /// Forgets the place when it is in this partition.
+    pub(crate) fn forget(&mut self, partition: i32) {
+        if self.partition == partition {
+            self.partition = NO_PARTITION;
+        }
+    }
+}
+
+impl HeadSeries {
+    /// A series without samples.
+    pub(super) fn new(labels: Labels, hash: u64, epoch: u32, touched: u32) -> Self {
+        let none = Link { partition: NO_PARTITION, local: 0 };
+        Self {
+            labels,
+            hash,
+            run: Run {
+                state: StreamState { timestamp_ms: i64::MIN, ..StreamState::default() },
+                first_ms: i64::MAX,
+                bytes: Vec::new(),
+            },
+            late: BTreeMap::new(),
+            frozen: None,
+            links: [none; 2],
+            epoch,
+            touched,
+        }
+    }
+
+    /// Time of the newest sample since the series came into memory, `i64::MIN` before the first.
+    pub(super) fn newest_ms(&self) -> i64 {
+        self.run.state.timestamp_ms
+    }
+
+    /// The bits of the sample at a time up to the newest one, if memory knows it.
+    pub(super) fn value_at(&self, timestamp_ms: i64) -> Option<u64> {
+        let state = &self.run.state;
+        if timestamp_ms == state.timestamp_ms {
+            return Some(state.bits);
+        }
+        self.late
+            .get(&timestamp_ms)
+            .copied()
+            .or_else(|| find_in_run(&self.run.bytes, state.count, self.run.first_ms, timestamp_ms))
+            .or_else(|| self.frozen.as_ref()?.value_at(timestamp_ms))
+    }
+
+    /// Appends a sample behind the newest one and returns its streaming form.
+    pub(super) fn push(&mut self, timestamp_ms: i64, bits: u64) -> &[u8] {
+        self.run.push(timestamp_ms, bits)
+    }
+
+    /// Adds a sample before the newest one, at a time that has none.
+    pub(super) fn push_late(&mut self, timestamp_ms: i64, bits: u64) {
+        self.late.insert(timestamp_ms, bits);
+    }
+
+    /// Moves the samples of the epoch that ended aside.
+    pub(super) fn freeze(&mut self) {
+        let late = std::mem::take(&mut self.late);
+        let count = self.run.state.count + late.len() as u32;
+        if count == 0 {
+            return;
+        }
+        let mut first_ms = self.run.first_ms;
+        let mut last_ms = self.run.state.timestamp_ms;
+        if let (Some((first, _)), Some((last, _))) = (late.first_key_value(), late.last_key_value())
+        {
+            first_ms = first_ms.min(*first);
+            if self.run.state.count == 0 {
+                last_ms = *last;
+            }
+        }
+        let late = late.into_iter().map(sample).collect();
+        let bytes = std::mem::take(&mut self.run.bytes);
+        self.run.state.count = 0;
+        self.run.first_ms = i64::MAX;
+        let epoch = Epoch { bytes, late, count, first_ms, last_ms };
+        self.frozen = Some(Arc::new(Frozen::after(self.frozen.take(), epoch)));
+    }
+
+    /// Whether partitions hold all its samples.
+    pub(super) fn is_stored(&self) -> bool {
+        self.frozen.is_none() && self.late.is_empty() && self.run.state.count == 0
+    }
+
+    /// First and last time of the samples in memory.
+    pub(crate) fn range_ms(&self) -> Option<(i64, i64)> {
+        let mut range = self.frozen.as_ref().map(|frozen| frozen.range_ms());
+        let mut widen = |from: i64, to: i64| {
+            let (first, last) = range.unwrap_or((from, to));
+            range = Some((first.min(from), last.max(to)));
+        };
+        if self.run.state.count > 0 {
+            widen(self.run.first_ms, self.run.state.timestamp_ms);
+        }
+        if let Some(((first, _), (last, _))) =
+            self.late.first_key_value().zip(self.late.last_key_value())
+        {
+            widen(*first, *last);
+        }
+        range
+    }
+
+    /// The samples in memory as they are now.
+    pub(crate) fn unflushed(&self) -> Unflushed {
+        let late = self.late.iter().map(|(at, bits)| sample((*at, *bits))).collect();
+        Unflushed { frozen: self.frozen.clone(), active: self.run.bytes.clone(), late }
+    }
+
+    /// Remembers where a partition keeps it.
+    pub(super) fn link(&mut self, link: Link) {
+        if let Some(known) = self.links.iter_mut().find(|l| l.partition == link.partition) {
+            *known = link;
+        } else if link.partition > self.links[0].partition {
+            self.links = [link, self.links[0]];
+        } else {
+            self.links[1] = link;
+        }
+    }
+
+    /// Forgets where a partition kept it.
+    pub(super) fn unlink(&mut self, partition: i32) {
+        self.links.iter_mut().for_each(|link| link.forget(partition));
+    }
+}
+
+impl Run {
+    fn push(&mut self, timestamp_ms: i64, bits: u64) -> &[u8] {
+        let from = self.bytes.len();
+        if self.bytes.capacity() - from < 24 {
+            // Doubling would waste a third of the largest part of the memory.
+            self.bytes.reserve_exact(24.max(from / 4));
+        }
+        if self.state.count == 0 {
+            self.first_ms = timestamp_ms;
+        }
+        self.state.push(timestamp_ms, bits, &mut self.bytes);
+        &self.bytes[from..]
+    }
+}
+
+fn sample((timestamp_ms, bits): (i64, u64)) -> Sample {
+    Sample { timestamp_ms, value: f64::from_bits(bits) }
+}

@@ -1,0 +1,174 @@
+//! The engine against a map, under any order of appends, flushes, ends and retention.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::{Bed, Data, HOUR, MINUTE, all, append, read, up};
+use crate::{RejectReason, Series};
+
+const SERIES: u32 = 6;
+const WINDOW: i64 = 30 * MINUTE;
+const RETENTION: i64 = 3 * HOUR;
+
+#[derive(Debug, Clone)]
+enum Step {
+    /// Series, time relative to the clock in tens of seconds, value.
+    Append(Vec<(u32, i64, u8)>),
+    Flush,
+    Evict,
+    /// Ends cleanly and opens.
+    Close,
+    /// Ends without a flush and opens.
+    Drop,
+    /// Opens a copy of the files as they are.
+    Crash,
+    /// Lets time pass, in minutes.
+    Pass(i64),
+    Expire,
+    /// Reads a range in tens of seconds relative to the clock.
+    Read(i64, i64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let sample = (0..SERIES, prop_oneof![4 => -200_i64..=0, 1 => -1100_i64..=60], 0_u8..4);
+    prop_oneof![
+        8 => prop::collection::vec(sample, 1..40).prop_map(Step::Append),
+        2 => Just(Step::Flush),
+        1 => Just(Step::Evict),
+        1 => Just(Step::Close),
+        1 => Just(Step::Drop),
+        1 => Just(Step::Crash),
+        3 => (0_i64..90).prop_map(Step::Pass),
+        1 => Just(Step::Expire),
+        2 => (-1100_i64..60, 0_i64..600).prop_map(|(from, len)| Step::Read(from, from + len)),
+    ]
+}
+
+/// What the engine should hold: for each series the first value of each time.
+#[derive(Default)]
+struct Model {
+    series: BTreeMap<u32, BTreeMap<i64, u64>>,
+    /// Newest times that the engine must know: nothing was evicted or reopened since.
+    newest: BTreeMap<u32, i64>,
+}
+
+impl Model {
+    fn append(&mut self, bed: &Bed, series: &Series, samples: &[(u32, i64, u8)]) {
+        let now = bed.now();
+        let sets: Vec<_> = (0..SERIES).map(up).collect();
+        let samples: Vec<(u32, i64, f64)> = samples
+            .iter()
+            .map(|&(of, at, value)| (of, now + at * 10_000, f64::from(value) / 4.0))
+            .collect();
+        let batch: Vec<_> =
+            samples.iter().map(|&(of, at, value)| (&sets[of as usize], at, value)).collect();
+        let outcome = append(series, &batch);
+        let total = outcome.accepted + outcome.duplicates + outcome.rejected;
+        assert_eq!(total, samples.len() as u64);
+        let mut rejections = outcome.rejections.iter().peekable();
+        for (position, (of, at, value)) in samples.into_iter().enumerate() {
+            let known = self.series.entry(of).or_default();
+            if let Some(rejection) = rejections.next_if(|r| r.position == position) {
+                match rejection.reason {
+                    RejectReason::TooOld { .. } => assert!(at < now - RETENTION),
+                    RejectReason::TooFarInFuture { .. } => assert!(at > now + 600_000),
+                    RejectReason::OutOfOrder { newest_ms } => assert!(at < newest_ms - WINDOW),
+                    RejectReason::DuplicateTimestamp => {
+                        assert!(known.get(&at).is_some_and(|bits| *bits != value.to_bits()));
+                    }
+                    ref other => panic!("{other:?}"),
+                }
+                continue;
+            }
+            assert!((now - RETENTION..=now + 600_000).contains(&at));
+            if let Some(&newest) = self.newest.get(&of) {
+                assert!(at >= newest - WINDOW, "out of order, yet taken");
+            }
+            let newest = self.newest.entry(of).or_insert(at);
+            *newest = at.max(*newest);
+            known.entry(at).or_insert(value.to_bits());
+        }
+        assert_eq!(rejections.next(), None);
+    }
+
+    fn expire(&mut self, now: i64) {
+        for samples in self.series.values_mut() {
+            samples.retain(|at, _| (at.div_euclid(HOUR) + 1) * HOUR > now - RETENTION);
+        }
+    }
+
+    fn data(&self, from_ms: i64, to_ms: i64) -> Data {
+        let mut data = Data::new();
+        for (of, samples) in &self.series {
+            let list: Vec<_> =
+                samples.range(from_ms..=to_ms).map(|(at, bits)| (*at, *bits)).collect();
+            if !list.is_empty() {
+                data.insert(up(*of).to_string(), list);
+            }
+        }
+        data
+    }
+}
+
+fn run(steps: Vec<Step>) {
+    let mut bed = Bed::new();
+    bed.options.out_of_order_ms = WINDOW;
+    bed.options.retention_ms = Some(RETENTION);
+    let mut model = Model::default();
+    let mut series = bed.open();
+    for step in steps {
+        match step {
+            Step::Append(samples) => model.append(&bed, &series, &samples),
+            Step::Flush => series.flush().unwrap(),
+            Step::Evict => {
+                series.engine().evict(0);
+                model.newest.clear();
+            }
+            Step::Close | Step::Drop => {
+                if matches!(step, Step::Close) {
+                    series.close().unwrap();
+                }
+                drop(series);
+                series = bed.open();
+                model.newest.clear();
+            }
+            Step::Crash => {
+                let copy = bed.crashed();
+                series = copy.open();
+                bed = copy;
+                model.newest.clear();
+            }
+            Step::Pass(minutes) => bed.set_now(bed.now() + minutes * MINUTE),
+            Step::Expire => {
+                series.flush().unwrap();
+                series.expire().unwrap();
+                model.expire(bed.now());
+            }
+            Step::Read(from, to) => {
+                let (from_ms, to_ms) = (bed.now() + from * 10_000, bed.now() + to * 10_000);
+                let mut found = read(&series, &[], from_ms, to_ms);
+                found.retain(|_, samples| !samples.is_empty());
+                assert_eq!(found, model.data(from_ms, to_ms));
+            }
+        }
+    }
+    let wanted = model.data(i64::MIN, i64::MAX);
+    assert_eq!(all(&series), wanted);
+    assert_eq!(all(&bed.crashed().open()), wanted);
+    series.flush().unwrap();
+    assert_eq!(all(&series), wanted);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        max_shrink_iters: 2000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn the_engine_is_a_map(steps in prop::collection::vec(step(), 1..20)) {
+        run(steps);
+    }
+}
