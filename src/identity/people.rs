@@ -185,6 +185,34 @@ impl Identity {
         Ok(())
     }
 
+    /// Gives a person other roles; their sessions and tokens follow at once.
+    ///
+    /// # Errors
+    /// `Forbidden` without `users.write`, or for roles that permit more than the caller may;
+    /// `Invalid` for an unknown role; `NotFound`; `Conflict` for the last administrator.
+    pub async fn set_user_roles(&self, who: &Caller, id: UserId, roles: Vec<String>) -> Result<()> {
+        who.require(Permission::UsersWrite)?;
+        for role in &roles {
+            self.require_grantable(who, "roles", role)?;
+        }
+        self.0
+            .db
+            .write(who, "user.set_roles", move |tx| {
+                let mut user = store::user(tx, id)?.value;
+                let stays = roles.iter().any(|role| role == ADMINISTRATORS);
+                if !stays && is_last_administrator(tx, id)? {
+                    let detail = "the last administrator must stay one";
+                    return Err(Error::conflict("identity.last_administrator", detail));
+                }
+                user.roles = roles;
+                tx.update(&store::USERS, id.ulid(), None, &user)?;
+                Ok(())
+            })
+            .await?;
+        self.forget_known();
+        Ok(())
+    }
+
     /// Refuses a role that does not exist or permits more than the caller may.
     pub(crate) fn require_grantable(
         &self,
@@ -204,13 +232,13 @@ impl Identity {
     }
 }
 
-/// Whether nobody else with the administrators' role can sign in.
+/// Whether it is somebody without whom no administrator could sign in.
 fn is_last_administrator(read: &records::Read, id: UserId) -> Result<bool> {
     let everybody = store::users(read, usize::MAX)?;
     let is_able =
         |user: &User| !user.disabled && user.roles.iter().any(|role| role == ADMINISTRATORS);
-    let others = everybody.iter().filter(|other| other.id != id.ulid());
-    Ok(!others.map(|other| &other.value).any(is_able))
+    let mut able = everybody.iter().filter(|user| is_able(&user.value));
+    Ok(able.next().is_some_and(|user| user.id == id.ulid()) && able.next().is_none())
 }
 
 /// A password from the machine's administrator is taken, and warned about when it is weak.

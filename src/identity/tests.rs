@@ -18,6 +18,8 @@ use crate::{
 };
 
 const PASSWORD: &str = "a quiet river under stars";
+/// The password that [`Bed::person`] chooses.
+const OWN: &str = "sixty silent mountains";
 
 struct Bed {
     identity: Identity,
@@ -81,7 +83,7 @@ impl Bed {
         let (user, one_time) = self.identity.create_user(&local, new).await.unwrap();
         let first = self.identity.sign_in(&stranger(), name, one_time.clone(), "t").await.unwrap();
         let caller = self.caller(&first).await.unwrap();
-        let own = secret("sixty silent mountains");
+        let own = secret(OWN);
         let settled = self.identity.change_password(&caller, one_time, own).await.unwrap();
         (user.id, self.caller(&settled).await.unwrap())
     }
@@ -289,11 +291,39 @@ async fn a_token_never_permits_more_than_its_owner_may_now() {
 }
 
 #[tokio::test]
+async fn other_roles_count_at_once_for_sessions_and_tokens() {
+    let bed = bed().await;
+    let local = Caller::local_administrator();
+    let (eve, caller) = bed.person("eve", "admin").await;
+    let new = NewToken { name: "mine".to_owned(), role: "admin".to_owned(), expires_in_s: None };
+    let token = bed.identity.create_token(&caller, new).await.unwrap().secret;
+    let may = async || {
+        let program = bed.identity.caller_of_token(&token, None).await.unwrap();
+        program.permissions.has(Permission::UsersWrite)
+    };
+    assert!(may().await);
+    bed.identity.set_user_roles(&local, eve, vec!["viewer".to_owned()]).await.unwrap();
+    assert!(!may().await, "a token permits what its owner may, no more");
+    let signed_in = bed.identity.sign_in(&stranger(), "eve", secret(OWN), "t").await.unwrap();
+    let caller = bed.caller(&signed_in).await.unwrap();
+    let up = bed.identity.set_user_roles(&caller, eve, vec!["admin".to_owned()]).await;
+    assert_eq!(up.unwrap_err().kind(), Kind::Forbidden);
+    bed.identity.set_user_roles(&local, eve, vec!["admin".to_owned()]).await.unwrap();
+    assert!(may().await);
+    assert!(bed.caller(&signed_in).await.unwrap().permissions.has(Permission::UsersWrite));
+    let unknown = bed.identity.set_user_roles(&local, eve, vec!["root".to_owned()]).await;
+    assert_eq!(unknown.unwrap_err().code(), "access.unknown_role");
+}
+
+#[tokio::test]
 async fn the_last_administrator_cannot_be_disabled() {
     let bed = bed().await;
     let local = Caller::local_administrator();
     let admin = bed.identity.list_users(&local).await.unwrap().remove(0);
     let refused = bed.identity.set_user_disabled(&local, admin.id, true).await.unwrap_err();
+    assert_eq!(refused.code(), "identity.last_administrator");
+    let viewer = vec!["viewer".to_owned()];
+    let refused = bed.identity.set_user_roles(&local, admin.id, viewer).await.unwrap_err();
     assert_eq!(refused.code(), "identity.last_administrator");
     bed.person("second", "admin").await;
     let session = bed.sign_in(PASSWORD).await.unwrap();

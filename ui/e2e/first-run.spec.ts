@@ -1,5 +1,12 @@
 /** A newcomer's first minutes: from an empty directory to charts, and through every page. */
-import { expect, request, test, type BrowserContext, type Locator, type Page } from '@playwright/test'
+import {
+  expect,
+  request,
+  test,
+  type BrowserContext,
+  type Locator,
+  type Page,
+} from '@playwright/test'
 import { HOSTNAME, startAppliance, type Appliance } from './appliance'
 import { setFirstPassword, signIn } from './signIn'
 import { watchContext, type Watch } from './watch'

@@ -84,6 +84,8 @@ pub struct ProbeStep {
     pub detail: String,
     /// What to do about it.
     pub hint: Option<String>,
+    /// A stable word for the hint, to tell it in other languages.
+    pub hint_code: Option<&'static str>,
 }
 
 /// A line of the answer that is wrong.
@@ -110,16 +112,33 @@ pub struct ProbeReport {
     pub problems: Vec<ProbeProblem>,
 }
 
+impl ProbeStep {
+    fn new(
+        step: ProbeStepName,
+        ok: bool,
+        duration_ms: f64,
+        detail: String,
+        hint: Option<Hint>,
+    ) -> Self {
+        let (hint_code, hint) = hint.map(|Hint(code, text)| (code, text.to_owned())).unzip();
+        Self { step, ok, duration_ms, detail, hint, hint_code }
+    }
+}
+
 type Found<T> = std::result::Result<T, Failed>;
+
+/// What to do about a failed step: a stable word and the English text.
+#[derive(Clone, Copy)]
+struct Hint(&'static str, &'static str);
 
 /// Why a step failed.
 struct Failed {
     detail: String,
-    hint: Option<&'static str>,
+    hint: Option<Hint>,
 }
 
 impl Failed {
-    fn new(detail: impl Into<String>, hint: Option<&'static str>) -> Self {
+    fn new(detail: impl Into<String>, hint: Option<Hint>) -> Self {
         Self { detail: detail.into(), hint }
     }
 }
@@ -225,9 +244,9 @@ impl ProbeReport {
         let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
         let (result, ok, detail, hint) = match found {
             Ok((value, detail)) => (Some(value), true, detail, None),
-            Err(failed) => (None, false, failed.detail, failed.hint.map(str::to_owned)),
+            Err(failed) => (None, false, failed.detail, failed.hint),
         };
-        self.steps.push(ProbeStep { step, ok, duration_ms, detail, hint });
+        self.steps.push(ProbeStep::new(step, ok, duration_ms, detail, hint));
         result
     }
 }
@@ -237,14 +256,17 @@ async fn look_up(host: &str, port: u16, timeout: Duration) -> Found<(Vec<SocketA
         return Ok((vec![SocketAddr::new(address, port)], "an address, nothing to look up".into()));
     }
     let found = tokio::time::timeout(timeout, tokio::net::lookup_host((host, port))).await;
-    let hint = "is the name right, and does this machine's resolver (/etc/resolv.conf) know it?";
+    let hint = Hint(
+        "name_unknown",
+        "is the name right, and does this machine's resolver (/etc/resolv.conf) know it?",
+    );
     let found = match found {
         Ok(Ok(found)) => found.take(ADDRESSES_MAX).collect::<Vec<_>>(),
         Ok(Err(error)) => return Err(Failed::new(format!("{host}: {error}"), Some(hint))),
         Err(_) => {
             return Err(Failed::new(
                 format!("{host}: no answer within {} s", timeout.as_secs_f64()),
-                Some("the resolver does not answer: see /etc/resolv.conf"),
+                Some(Hint("resolver_silent", "the resolver does not answer: see /etc/resolv.conf")),
             ));
         }
     };
@@ -257,18 +279,24 @@ async fn look_up(host: &str, port: u16, timeout: Duration) -> Found<(Vec<SocketA
 
 async fn connect(addresses: &[SocketAddr], timeout: Duration) -> Found<(TcpStream, String)> {
     let mut reasons = Vec::new();
-    let mut hint = "is the target running, and does a firewall stand between?";
+    let mut hint = Hint("unreachable", "is the target running, and does a firewall stand between?");
     for address in addresses {
         match tokio::time::timeout(timeout, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok((stream, format!("connected to {address}"))),
             Ok(Err(error)) => {
                 if error.kind() == std::io::ErrorKind::ConnectionRefused {
-                    hint = "nothing listens on this port: is the exporter running there?";
+                    hint = Hint(
+                        "refused",
+                        "nothing listens on this port: is the exporter running there?",
+                    );
                 }
                 reasons.push(format!("{address}: {error}"));
             }
             Err(_) => {
-                hint = "no answer at all: a firewall drops the packets, or the host is off";
+                hint = Hint(
+                    "silent",
+                    "no answer at all: a firewall drops the packets, or the host is off",
+                );
                 reasons.push(format!("{address}: no answer in {} s", timeout.as_secs_f64()));
             }
         }
@@ -296,7 +324,7 @@ async fn shake_hands(
         Err(_) => {
             return Err(Failed::new(
                 format!("no handshake within {} s", timeout.as_secs_f64()),
-                Some("does the port speak TLS at all? try http://"),
+                Some(Hint("no_tls", "does the port speak TLS at all? try http://")),
             ));
         }
     };
@@ -307,21 +335,39 @@ async fn shake_hands(
     Ok(((), detail))
 }
 
-fn tls_hint(detail: &str) -> &'static str {
-    const HINTS: [(&str, &str); 6] = [
-        ("UnknownIssuer", "nobody we trust signed the certificate: give its authority (ca_pem)"),
-        ("not valid for name", "the certificate is for another name: give that as server_name"),
-        ("Expired", "the certificate has expired: renew it on the target"),
-        ("NotValidYet", "the certificate is not valid yet: compare the clocks"),
+fn tls_hint(detail: &str) -> Hint {
+    const HINTS: [(&str, Hint); 6] = [
+        (
+            "UnknownIssuer",
+            Hint(
+                "unknown_issuer",
+                "nobody we trust signed the certificate: give its authority (ca_pem)",
+            ),
+        ),
+        (
+            "not valid for name",
+            Hint("other_name", "the certificate is for another name: give that as server_name"),
+        ),
+        ("Expired", Hint("expired", "the certificate has expired: renew it on the target")),
+        (
+            "NotValidYet",
+            Hint("not_yet_valid", "the certificate is not valid yet: compare the clocks"),
+        ),
         (
             "CaUsedAsEndEntity",
-            "the target shows an authority's certificate as its own: \
-                               give it one of its own, or do not verify",
+            Hint(
+                "authority_shown",
+                "the target shows an authority's certificate as its own: \
+                 give it one of its own, or do not verify",
+            ),
         ),
-        ("no trusted certificates", "this machine has no authorities installed: give ca_pem"),
+        (
+            "no trusted certificates",
+            Hint("no_authorities", "this machine has no authorities installed: give ca_pem"),
+        ),
     ];
     let found = HINTS.iter().find(|(word, _)| detail.contains(word));
-    found.map_or("does the port speak TLS? try http://", |(_, hint)| hint)
+    found.map_or(Hint("no_tls", "does the port speak TLS? try http://"), |(_, hint)| *hint)
 }
 
 async fn ask(
@@ -338,22 +384,29 @@ async fn ask(
     Ok((answer, detail))
 }
 
-fn http_hint(failure: &ScrapeFailure) -> Option<&'static str> {
+fn http_hint(failure: &ScrapeFailure) -> Option<Hint> {
     let detail = failure.detail.as_str();
-    match failure.code {
+    let (code, text) = match failure.code {
         "http_status" if detail.contains("401") => {
-            Some("the target wants a user name and password, or a token")
+            ("needs_sign_in", "the target wants a user name and password, or a token")
         }
-        "http_status" if detail.contains("403") => Some("the target knows us and refuses"),
-        "http_status" if detail.contains("404") => Some("is the path right? it is often /metrics"),
-        "http_status" => Some("the exporter has a problem of its own: see its log"),
-        "redirect" => Some("give the address that it redirects to, if that is the right one"),
-        "timeout" => Some("the target is slow or sends without end: raise the time-out"),
-        "too_large" => Some("raise the limit of the body, or let the exporter show less"),
-        "truncated" => Some("the target ended the answer early: see the exporter's log"),
-        "http" => Some("the target does not speak HTTP here: is the port right? try https://"),
-        _ => None,
-    }
+        "http_status" if detail.contains("403") => ("forbidden", "the target knows us and refuses"),
+        "http_status" if detail.contains("404") => {
+            ("wrong_path", "is the path right? it is often /metrics")
+        }
+        "http_status" => ("exporter_fails", "the exporter has a problem of its own: see its log"),
+        "redirect" => {
+            ("redirect", "give the address that it redirects to, if that is the right one")
+        }
+        "timeout" => ("slow", "the target is slow or sends without end: raise the time-out"),
+        "too_large" => ("too_large", "raise the limit of the body, or let the exporter show less"),
+        "truncated" => ("truncated", "the target ended the answer early: see the exporter's log"),
+        "http" => {
+            ("no_http", "the target does not speak HTTP here: is the port right? try https://")
+        }
+        _ => return None,
+    };
+    Some(Hint(code, text))
 }
 
 async fn read_answer(answer: Answer, report: &mut ProbeReport) {
@@ -370,20 +423,18 @@ async fn read_answer(answer: Answer, report: &mut ProbeReport) {
     };
     let hint = match (ok, html) {
         (true, _) => None,
-        (false, true) => Some("this is a web page: is the path right? it is often /metrics"),
-        (false, false) => {
-            Some("one wrong line makes a whole scrape fail: see the lines, mend the exporter")
+        (false, true) => {
+            Some(Hint("web_page", "this is a web page: is the path right? it is often /metrics"))
         }
+        (false, false) => Some(Hint(
+            "wrong_lines",
+            "one wrong line makes a whole scrape fail: see the lines, mend the exporter",
+        )),
     };
     report.samples = checked.samples;
     report.problems = checked.problems.into_iter().map(ProbeProblem::from).collect();
-    report.steps.push(ProbeStep {
-        step: ProbeStepName::Parse,
-        ok,
-        duration_ms: started.elapsed().as_secs_f64() * 1000.0,
-        detail,
-        hint: hint.map(str::to_owned),
-    });
+    let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
+    report.steps.push(ProbeStep::new(ProbeStepName::Parse, ok, duration_ms, detail, hint));
 }
 
 impl From<Problem> for ProbeProblem {

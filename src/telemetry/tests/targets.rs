@@ -210,6 +210,7 @@ async fn the_doctor_walks_the_way() {
             assert_eq!(steps(&report), expected, "{report}");
             let last = report["steps"].as_array().unwrap().last().unwrap().clone();
             assert!(last["hint"].as_str().unwrap_or("").contains(hint), "{last}");
+            assert_eq!(last["hint"].is_null(), last["hint_code"].is_null(), "{last}");
             report
         }
     };

@@ -667,6 +667,8 @@ export interface components {
             detail: string;
             /** @description What to do about it. */
             hint?: string | null;
+            /** @description A stable word for the hint, to tell it in other languages. */
+            hint_code?: string | null;
         };
         /**
          * @description A step on the way to a target's metrics.

@@ -223,12 +223,21 @@ describe('drawing', () => {
     series: [series('a', [1, 2]), series('b', [3, null]), series('c', [5, 6])],
   }
 
-  it('piles up without filling gaps', () => {
+  it('leaves a gap in the pile only where no series has a value', () => {
+    const gaps = { times: [1, 2], series: [series('a', [1, null]), series('b', [null, null])] }
+    expect(drawnColumns(gaps, true, NONE).columns).toEqual([
+      [1, 2],
+      [1, null],
+      [1, null],
+    ])
+  })
+
+  it('piles up', () => {
     const { columns, bands } = drawnColumns(frame, true, NONE)
     expect(columns).toEqual([
       [1, 2],
       [1, 2],
-      [4, null],
+      [4, 2],
       [9, 8],
     ])
     expect(bands).toEqual([

@@ -28,16 +28,21 @@ function plain(series: ChartSeries, hidden: ReadonlySet<string>): (number | null
   return series.values.map((value) => (finite(value) ? sign * value : null))
 }
 
-/** The first series of the frame lies at the bottom of the pile. */
+/**
+ * The first series of the frame lies at the bottom of the pile. A series without a value adds
+ * nothing there; only where none has one does the pile have a gap.
+ */
 function pile(frame: Frame, hidden: ReadonlySet<string>): { columns: Columns; bands: Bands } {
+  const shown = frame.series.filter((series) => !hidden.has(series.key))
+  const present = frame.times.map((_, at) => shown.some((one) => finite(one.values[at] ?? null)))
   const floor = new Array<number>(frame.times.length).fill(0)
   const bands: Bands = []
   let below = 0
   const columns = frame.series.map((series, index) => {
     if (hidden.has(series.key)) return series.values.map(() => null)
     const heights = series.values.map((value, at) => {
-      if (!finite(value)) return null
-      const height = (floor[at] ?? 0) + value
+      if (!present[at]) return null
+      const height = (floor[at] ?? 0) + (finite(value) ? value : 0)
       floor[at] = height
       return height
     })

@@ -10,6 +10,8 @@ export type ProbeRequest = Schemas['ProbeRequest']
 export type ProbeReport = Schemas['ProbeReport']
 
 const STATUS_REFRESH_MS = 10_000
+/** While a target waits for its first scrape. */
+const FIRST_SCRAPE_MS = 2_000
 const JOBS_MAX = 500
 
 /** How every target fares, kept current. */
@@ -17,7 +19,10 @@ export function useTargetStatus() {
   return useQuery({
     queryKey: ['targets', 'status'],
     queryFn: ({ signal }) => unwrap(api.GET('/api/v1/target-status', { signal })),
-    refetchInterval: STATUS_REFRESH_MS,
+    refetchInterval: ({ state }) =>
+      state.data?.items.some(({ health }) => health === 'unknown')
+        ? FIRST_SCRAPE_MS
+        : STATUS_REFRESH_MS,
     placeholderData: keepPreviousData,
   })
 }

@@ -49,7 +49,10 @@ export const PROCESS_CPU: Panel = {
   kind: 'stacked',
   queries: [
     {
-      expr: 'sum by (groupname) (rate(namedprocess_namegroup_cpu_seconds_total{$host,$names}[$window]))',
+      expr:
+        'sum by (groupname)' +
+        ' (rate(namedprocess_namegroup_cpu_seconds_total{$host,$names}[$window]))' +
+        ' / scalar(count(node_cpu_seconds_total{$host,mode="idle"}))',
       label: 'groupname',
     },
   ],

@@ -9,7 +9,7 @@ const FULL: Threshold[] = [
 const CPU_MODES = ['user', 'system', 'iowait', 'nice', 'softirq', 'irq', 'steal']
 const REAL_FS = 'fstype!~"tmpfs|devtmpfs|ramfs|squashfs|overlay|iso9660|autofs|rootfs"'
 const REAL_DISK = 'device!~"loop.*|ram.*|sr.*|dm-.*|fd.*|zram.*"'
-const REAL_NET = 'device!~"lo|veth.*|docker.*|br-.*|cali.*|flannel.*|cni.*"'
+const REAL_NET = 'device!~"lo|veth.*|docker.*|br-.*|cali.*|flannel.*|cni.*|ifb.*"'
 
 export const SECTIONS: Section[] = [
   {

@@ -1,4 +1,5 @@
 /** Shows a shorter range while there are only minutes of data, so that the first look is not empty. */
+import { useIsFetching } from '@tanstack/vue-query'
 import { computed, onScopeDispose, ref, watch, type Ref } from 'vue'
 import { useRoute, useRouter } from 'vue-router'
 import { useTimeRange } from '@/shell/timeRange'
@@ -34,11 +35,13 @@ export function useShortHistory(labels: Ref<HostLabels | undefined>): Ref<boolea
     { flush: 'post' },
   )
 
+  const fetching = useIsFetching()
   const now = ref(Date.now())
   const isNew = computed(() => first.value !== undefined && now.value - first.value < NEW_MS)
   const timer = setInterval(() => {
     now.value = Date.now()
-    if (isNew.value && time.refreshMs !== false) time.refreshNow()
+    // A slow answer is waited for: a new window would ask anew and never get one.
+    if (isNew.value && time.refreshMs !== false && fetching.value === 0) time.refreshNow()
   }, LOOK_MS)
   watch(
     () => first.value !== undefined && !isNew.value,
