@@ -17,6 +17,8 @@ const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height
 const THEMES = ['light', 'dark'] as const
 /** Of a picture; longer pages repeat themselves. */
 const HEIGHT_MAX = 7_000
+/** For one language and size; a free machine needs a tenth of it. */
+const ROUND_MS = 300_000
 const SETTLE = { message: 'the page is loaded', timeout: 20_000, intervals: [50, 100, 200] }
 const BROKEN = 'http://127.0.0.1:1/metrics'
 const QUERY = 'sum by (mode) (rate(node_cpu_seconds_total[1m]))'
@@ -174,6 +176,7 @@ async function faults(page: Page, theme: (typeof THEMES)[number]): Promise<strin
 for (const locale of ['en', 'zh-CN']) {
   for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
     test(`every page, ${locale}, ${size}`, async ({ browser }) => {
+      test.setTimeout(ROUND_MS)
       const found: string[] = []
       for (const bare of [true, false]) {
         const { page, watch } = await open({ browser, locale, size }, !bare)
