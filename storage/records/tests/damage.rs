@@ -130,6 +130,24 @@ fn a_missing_segment_is_a_gap() {
 }
 
 #[test]
+fn what_a_later_segment_repeats_does_not_count() {
+    let place = Place::in_memory();
+    let records = place.open();
+    let at_the_start = place.crashed();
+    insert(&records, 1).unwrap();
+    let after_one = place.crashed();
+    insert(&records, 2).unwrap();
+    // A write that failed left record 2 behind; the process went on with another record 2.
+    let went_on = after_one.open();
+    insert(&went_on, 7).unwrap();
+    let newer = &after_one.segments()[1];
+    fs::copy(&place.segments()[0], &at_the_start.segments()[0]).unwrap();
+    fs::copy(newer, at_the_start.journal().join(newer.file_name().unwrap())).unwrap();
+    assert_eq!(crate::verify(&at_the_start.path()).unwrap().records, 2);
+    assert_eq!(ids(&at_the_start.open()), Ok(vec![1, 7]));
+}
+
+#[test]
 fn a_journal_of_another_store_is_refused() {
     let (place, segment) = killed();
     let (other, _) = killed();

@@ -42,6 +42,19 @@ fn a_full_journal_refuses_writes_and_serves_reads() {
 }
 
 #[test]
+fn a_record_whose_sync_failed_is_cut_off() {
+    let place = Place::new();
+    let (records, faults) = open(&place);
+    insert(&records, 1).unwrap();
+    faults.journal_sync_once.store(true, Ordering::SeqCst);
+    assert!(matches!(insert(&records, 2), Err(Error::Unavailable { .. })));
+    assert_eq!(ids(&records), Ok(vec![1]));
+    assert_eq!(ids(&place.crashed().open()), Ok(vec![1]), "the refused record is gone");
+    insert(&records, 3).unwrap();
+    assert_eq!(ids(&place.crashed().open()), Ok(vec![1, 3]));
+}
+
+#[test]
 fn a_journal_that_cannot_be_cut_is_left_and_a_new_one_begun() {
     let place = Place::new();
     let (records, faults) = open(&place);

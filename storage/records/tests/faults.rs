@@ -17,6 +17,8 @@ pub(crate) struct Faults {
     pub(crate) journal_full: AtomicBool,
     /// Journal syncs and cuts fail.
     pub(crate) journal_sync: AtomicBool,
+    /// The next journal sync fails, and only that.
+    pub(crate) journal_sync_once: AtomicBool,
     /// Writes and syncs of the record file fail.
     pub(crate) file: Arc<AtomicBool>,
 }
@@ -32,6 +34,9 @@ impl Faults {
     }
 
     pub(crate) fn journal_sync(&self) -> io::Result<()> {
+        if self.journal_sync_once.swap(false, Ordering::SeqCst) {
+            return Err(io::Error::other("injected failure"));
+        }
         check(&self.journal_sync)
     }
 

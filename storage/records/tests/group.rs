@@ -31,6 +31,7 @@ fn submit(records: &Records, number: u128, end: fn(u128) -> Outcome) -> Receiver
         move |tx| {
             let name = number.to_string();
             tx.insert(&PEOPLE, id(number), &person(&name, 1, &["t"]))?;
+            assert!(tx.get(&PEOPLE, id(number))?.is_some());
             end(number)
         },
         move |outcome| answer.send(outcome).unwrap(),
@@ -65,6 +66,19 @@ fn a_failing_neighbour_leaves_no_trace() {
     assert_eq!(ids(&crashed.open()), Ok(vec![1, 4]));
     drop(records);
     assert!(crate::verify(&place.path()).unwrap().is_whole());
+}
+
+#[test]
+fn a_collection_that_a_failing_neighbour_began_comes_into_being_all_the_same() {
+    let place = Place::new();
+    let records = place.open();
+    let release = hold(&records);
+    let failing = submit(&records, 1, |_| Err(Error::Busy));
+    let good = submit(&records, 2, Ok);
+    drop(release);
+    assert_eq!(failing.recv().unwrap(), Err(Error::Busy));
+    assert_eq!(good.recv().unwrap(), Ok(2));
+    assert_eq!(ids(&records), Ok(vec![2]));
 }
 
 #[test]
