@@ -101,8 +101,6 @@ test('the one-time password lets in once, Home shows this machine in time', asyn
   for (const title of ['CPU by mode', 'Memory', 'Network traffic']) {
     await expectDrawn(title, left())
   }
-  // The figure to state is measured on a quiet machine; a test asserts no clock.
-  console.log(`first charts ${Date.now() - appliance.startedAt} ms after the first start`)
   await shot('home')
 })
 
