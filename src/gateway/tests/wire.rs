@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{StatusCode, Version};
+use http_body_util::Empty;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use reqwest::Body;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -85,7 +89,22 @@ async fn whoever_does_not_finish_the_handshake_is_cut_off() {
 }
 
 #[tokio::test]
-async fn quiet_http2_connections_end() {
+async fn resting_http2_connections_end_though_their_client_lives() {
+    let bed = plain_bed(|settings| settings.limits.idle_timeout = SHORT).await;
+    let stream = TokioIo::new(bed.connect().await);
+    let executor = TokioExecutor::new();
+    let (mut sender, connection) = http2::handshake(executor, stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = http::Request::get("http://h/healthz").body(Empty::<Bytes>::new()).unwrap();
+    let answer = within(sender.send_request(request)).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    // The client answers every ping; only the server wants to end.
+    within(connection).await.unwrap().unwrap();
+    drop(sender);
+}
+
+#[tokio::test]
+async fn http2_connections_of_vanished_clients_end() {
     let bed = plain_bed(|settings| settings.limits.idle_timeout = SHORT).await;
     let mut stream = bed.connect().await;
     // The preface and an empty SETTINGS frame, then nothing.
