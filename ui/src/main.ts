@@ -15,6 +15,9 @@ import { i18n, setLocale } from '@/text/i18n'
 import App from './App.vue'
 import { router } from './router'
 
+/** A page that is younger has nothing to gain from another reload. */
+const RELOAD_AFTER_MS = 10_000
+
 const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
@@ -44,6 +47,12 @@ whenSignedOut((code) => {
     const next = router.currentRoute.value.fullPath
     void router.push({ name: 'sign-in', query: { next, ended: '1' } })
   }
+})
+
+// After an upgrade the files that an open tab still asks for are gone; a new page knows the new
+// ones. Only once in a while, so that a broken installation does not reload for ever.
+addEventListener('vite:preloadError', () => {
+  if (performance.now() > RELOAD_AFTER_MS) location.reload()
 })
 
 await setLocale(usePreferences().locale)

@@ -7,6 +7,9 @@ export function errorText(error: unknown): string {
   if (!(error instanceof ApiError)) return error instanceof Error ? error.message : String(error)
   const key = `errors.${error.code}`
   if (hasText(key)) return t(key, { s: error.retryAfterS ?? '', detail: error.message })
+  // What went wrong inside the appliance is in its log; the status says what to do.
+  const byStatus = `errors.http.${error.status}`
+  if ((error.status >= 500 || !error.message) && hasText(byStatus)) return t(byStatus)
   return error.message || t('errors.unknown')
 }
 
