@@ -16,6 +16,8 @@ export interface Kept<T> {
   data: ShallowRef<T | undefined>
   /** Why there is no data at all. */
   error: ComputedRef<unknown>
+  /** Why the last try failed, whether or not older data is there; stays until one succeeds. */
+  failure: Ref<unknown>
   /** When the shown data came, if that is longer ago than it should be. */
   staleSinceMs: ComputedRef<number | undefined>
 }
@@ -67,6 +69,7 @@ export function useKept<T>(query: Fetching<T>, identity: () => string): Kept<T> 
   return {
     data,
     error: computed(() => (data.value === undefined ? failure.value : undefined)),
+    failure,
     staleSinceMs,
   }
 }

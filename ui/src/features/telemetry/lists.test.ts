@@ -215,6 +215,23 @@ describe('answers', () => {
     expect(new Set(frame.series.map(({ key }) => key)).size).toBe(2)
   })
 
+  it('keeps a row that is a refresh ahead on the grid of the others', () => {
+    const late = row(matrix({ i: 'a' }))
+    const ahead = {
+      ...row(matrix({ i: 'b' }), 'B', 'y'),
+      grid: { startMs: 10_000, endMs: 20_000, stepS: 10 },
+    }
+    const { frame } = chartFrame([ahead, late])
+    expect(frame.times).toEqual([0, 10, 20])
+    expect(frame.series.map(({ values }) => values)).toEqual([
+      [1, 2, null],
+      [1, 2, null],
+    ])
+    const other = { ...ahead, grid: { ...ahead.grid, stepS: 60 } }
+    expect(chartFrame([other, late]).frame.series).toHaveLength(1)
+    expect(chartFrame([]).frame).toEqual({ times: [], series: [] })
+  })
+
   it('draws a bounded number of series and says how many are left', () => {
     const sets = Array.from({ length: SERIES_MAX + 5 }, (_, n) => ({ n: String(n) }))
     const { frame, cut } = chartFrame([row(matrix(...sets))])

@@ -40,9 +40,20 @@ export function sizeOf(result: QueryResult): AnswerSize {
   return { series: 1, samples: 1 }
 }
 
-/** All range answers as one frame; `cut` series were left out. */
+/**
+ * All range answers as one frame; `cut` series were left out. Answers of the same step lie on one
+ * grid, also when one is a refresh ahead of the others; those of another step have to wait.
+ */
 export function chartFrame(answers: readonly RowAnswer[]): { frame: Frame; cut: number } {
-  const frames = answers.map((answer) => rowFrame(answer, answers.length > 1))
+  const stepS = answers.at(-1)?.grid.stepS
+  const same = answers.filter((answer) => answer.grid.stepS === stepS)
+  const grids = same.map((answer) => answer.grid)
+  const grid: Grid = {
+    startMs: Math.min(...grids.map((one) => one.startMs)),
+    endMs: Math.max(...grids.map((one) => one.endMs)),
+    stepS: stepS ?? 1,
+  }
+  const frames = same.map((answer) => rowFrame({ ...answer, grid }, answers.length > 1))
   const series = frames.flatMap((frame) => frame.series)
   return {
     frame: { times: frames[0]?.times ?? [], series: series.slice(0, SERIES_MAX) },

@@ -1,0 +1,209 @@
+/**
+ * Every page in both sizes, themes and languages: no error, no request to another host, nothing
+ * against the policy, nothing wider than the window, nothing that axe calls serious; a picture of
+ * each lies in e2e/shots.
+ */
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { expect, test, type Browser, type BrowserContext, type Page } from '@playwright/test'
+import type { AxeResults } from 'axe-core'
+import { HOSTNAME, startAppliance, type Appliance } from './appliance'
+import { setFirstPassword, signIn } from './signIn'
+import { watchContext, type Watch } from './watch'
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const PASSWORD = 'quiet harbour 42 lamps'
+const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height: 844 } }
+const THEMES = ['light', 'dark'] as const
+/** Of a picture; longer pages repeat themselves. */
+const HEIGHT_MAX = 7_000
+/** For one language and size; a free machine needs a tenth of it. */
+const ROUND_MS = 300_000
+const SETTLE = { message: 'the page is loaded', timeout: 60_000, intervals: [50, 100, 200] }
+const BROKEN = 'http://127.0.0.1:1/metrics'
+const QUERY = 'sum by (mode) (rate(node_cpu_seconds_total[1m]))'
+
+interface Stop {
+  name: string
+  path: string
+  /** Left out: without a session. */
+  bare?: boolean
+}
+
+let appliance: Appliance
+let session: Awaited<ReturnType<BrowserContext['storageState']>>
+let stops: Stop[]
+
+test.beforeAll(async ({ browser }) => {
+  appliance = await startAppliance()
+  const context = await browser.newContext({ ignoreHTTPSErrors: true, baseURL: appliance.url })
+  const page = await context.newPage()
+  await page.goto('/')
+  await signIn(page, appliance.password)
+  await setFirstPassword(page, appliance.password, PASSWORD)
+  await expect(page.getByRole('heading', { name: 'Home', level: 1 })).toBeVisible()
+  const job = await furnish(context)
+  session = await context.storageState()
+  await context.close()
+  stops = route(job)
+})
+
+test.afterAll(() => appliance?.stop())
+
+/** Something to see on every list: a job that fails and a token. The job's id. */
+async function furnish(context: BrowserContext): Promise<string> {
+  const { csrf_token: csrf } = await (await context.request.get('/api/v1/session')).json()
+  const headers = { 'X-CSRF-Token': csrf as string }
+  const token = { name: 'prometheus-dc1', role: 'ingest', expires_in_s: 86_400 }
+  expect((await context.request.post('/api/v1/tokens', { headers, data: token })).status()).toBe(
+    201,
+  )
+  const data = {
+    name: 'payment-gateway-exporters',
+    urls: [BROKEN, 'http://payments-and-settlement-03.internal.example:9100/metrics'],
+    interval_s: 1,
+    timeout_s: 1,
+    labels: { env: 'prod' },
+    enabled: true,
+  }
+  const answer = await context.request.post('/api/v1/targets', { headers, data })
+  expect(answer.status(), await answer.text()).toBe(201)
+  const wait = { message: 'the broken target is down and the machine has rates', timeout: 30_000 }
+  await expect
+    .poll(async () => {
+      const status = await (await context.request.get('/api/v1/target-status')).json()
+      const host = await context.request.get(`/api/v1/hosts/${HOSTNAME}`)
+      const rated = host.ok() && (await host.json()).network_receive_bytes_per_s !== null
+      return rated && status.items.some((one: { health: string }) => one.health === 'down')
+    }, wait)
+    .toBe(true)
+  return (await answer.json()).id as string
+}
+
+function route(job: string): Stop[] {
+  const q = encodeURIComponent(QUERY)
+  return [
+    { name: 'sign-in', path: '/sign-in', bare: true },
+    { name: 'home', path: '/' },
+    { name: 'hosts', path: '/hosts' },
+    { name: 'hosts-honeycomb', path: '/hosts?view=honeycomb' },
+    { name: 'host', path: `/hosts/${HOSTNAME}` },
+    { name: 'metrics-empty', path: '/explore/metrics' },
+    { name: 'metrics', path: `/explore/metrics?from=now-5m&to=now&q=${q}` },
+    { name: 'metrics-table', path: `/explore/metrics?from=now-5m&to=now&mode=table&q=${q}` },
+    { name: 'targets', path: '/targets' },
+    { name: 'target-jobs', path: '/targets/jobs' },
+    { name: 'target-job-new', path: '/targets/jobs/new' },
+    { name: 'target-job', path: `/targets/jobs/${job}` },
+    { name: 'doctor-empty', path: '/targets/doctor' },
+    { name: 'doctor', path: `/targets/doctor?url=${encodeURIComponent(BROKEN)}` },
+    { name: 'system', path: '/system' },
+    { name: 'api-docs', path: '/api-docs' },
+    { name: 'account', path: '/account' },
+    { name: 'account-sessions', path: '/account/sessions' },
+    { name: 'account-tokens', path: '/account/tokens' },
+    { name: 'not-found', path: '/no/such/page' },
+  ]
+}
+
+interface Look {
+  browser: Browser
+  locale: string
+  size: keyof typeof SIZES
+}
+
+/** A page as somebody of that language with that window sees it. */
+async function open(look: Look, signedIn: boolean): Promise<{ page: Page; watch: Watch }> {
+  const context = await look.browser.newContext({
+    ignoreHTTPSErrors: true,
+    baseURL: appliance.url,
+    viewport: SIZES[look.size],
+    locale: look.locale,
+    reducedMotion: 'reduce',
+    storageState: signedIn ? session : undefined,
+  })
+  context.setDefaultNavigationTimeout(SETTLE.timeout)
+  const watch = await watchContext(context, appliance.url)
+  return { page: await context.newPage(), watch }
+}
+
+/** Charts ask for data when they come in sight: makes the window as high as the page is. */
+async function settle(page: Page, width: number): Promise<void> {
+  await expect(page.locator('h1')).toBeVisible({ timeout: SETTLE.timeout })
+  const state = () =>
+    page.evaluate(() => ({
+      height: document.documentElement.scrollHeight,
+      waiting: [...document.querySelectorAll('.skeleton')]
+        .filter((one) => one.getBoundingClientRect().top < innerHeight)
+        .map((one) => one.closest('section, figure')?.textContent?.slice(0, 40) ?? 'page')
+        .join(', '),
+    }))
+  await expect
+    .poll(async () => {
+      const { height, waiting } = await state()
+      const wanted = Math.min(height, HEIGHT_MAX)
+      if (wanted <= (page.viewportSize()?.height ?? 0))
+        return waiting ? `loading ${waiting}` : 'settled'
+      await page.setViewportSize({ width, height: wanted })
+      return 'growing'
+    }, SETTLE)
+    .toBe('settled')
+}
+
+/** What is wrong on the page as it now looks. */
+async function faults(page: Page, theme: (typeof THEMES)[number]): Promise<string[]> {
+  const found: string[] = []
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+  if (over > 0) found.push(`${over} pixels wider than the window`)
+  // Themes differ in colours alone.
+  const rules = theme === 'light' ? {} : { runOnly: { type: 'rule', values: ['color-contrast'] } }
+  const { violations } = (await page.evaluate(
+    async (options) => {
+      const { axe } = window as unknown as { axe: { run: (options: object) => Promise<unknown> } }
+      return axe.run(options)
+    },
+    { resultTypes: ['violations'], ...rules },
+  )) as AxeResults
+  for (const { id, impact, nodes } of violations) {
+    if (impact !== 'serious' && impact !== 'critical') continue
+    for (const node of nodes.slice(0, 3)) {
+      found.push(`axe ${id}: ${node.target.join(' ')} ${node.html.slice(0, 120)}`)
+      found.push(...node.any.slice(0, 1).map((check) => `  ${check.message}`))
+    }
+  }
+  return found
+}
+
+for (const locale of ['en', 'zh-CN']) {
+  for (const size of Object.keys(SIZES) as (keyof typeof SIZES)[]) {
+    test(`every page, ${locale}, ${size}`, async ({ browser }) => {
+      test.setTimeout(ROUND_MS)
+      const found: string[] = []
+      for (const bare of [true, false]) {
+        const { page, watch } = await open({ browser, locale, size }, !bare)
+        await page.addInitScript({ content: AXE })
+        for (const stop of stops.filter((one) => Boolean(one.bare) === bare)) {
+          watch.at(stop.name)
+          await page.setViewportSize(SIZES[size])
+          await page.emulateMedia({ colorScheme: THEMES[0] })
+          await page.goto(stop.path, { waitUntil: 'commit' })
+          await settle(page, SIZES[size].width)
+          for (const theme of THEMES) {
+            await page.emulateMedia({ colorScheme: theme })
+            await expect(page.locator('html')).toHaveClass(theme === 'dark' ? /dark/ : /^$/)
+            await expect(page.locator('html')).toHaveAttribute('lang', locale)
+            const wrong = await faults(page, theme)
+            found.push(...wrong.map((text) => `${stop.name} ${theme}: ${text}`))
+            const path = `e2e/shots/${size}/${stop.name}-${locale}-${theme}.png`
+            await page.screenshot({ path })
+          }
+        }
+        // The browser itself reports the question whether there is a session already.
+        const asked = /status of 401 .*\/api\/v1\/session\)/
+        found.push(...watch.notes.filter((note) => !(bare && asked.test(note))))
+        await page.context().close()
+      }
+      expect(found).toEqual([])
+    })
+  }
+}
