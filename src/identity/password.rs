@@ -40,12 +40,10 @@ pub(crate) struct Passwords {
 }
 
 impl Passwords {
-    /// Sets the cost; computes one hash.
+    /// Sets the cost.
     pub(crate) fn new(cost: HashCost) -> Result<Self> {
-        let params = Params::new(cost.memory_kib, cost.passes, 1, None)
-            .map_err(|error| Error::internal("identity.hash_cost", error.to_string()))?;
-        let password = crate::credential::new_session_secret()?;
-        let decoy = hash_now(&params, &password)?;
+        let params = params(cost.memory_kib, cost.passes)?;
+        let decoy = decoy(&params)?;
         let turns = Arc::new(Semaphore::new(cost.parallel.max(1)));
         Ok(Self { params, turns, waiting: Arc::default(), decoy })
     }
@@ -110,6 +108,20 @@ impl Drop for Place<'_> {
     }
 }
 
+fn params(memory_kib: u32, passes: u32) -> Result<Params> {
+    Params::new(memory_kib, passes, 1, None)
+        .map_err(|error| Error::internal("identity.hash_cost", error.to_string()))
+}
+
+/// A hash that claims to have cost as much as `params`, and so takes as long to check. It was
+/// made at the least cost instead: nothing fits it anyway, and a start need not wait for it.
+fn decoy(params: &Params) -> Result<Secret> {
+    let cheap = self::params(Params::MIN_M_COST, Params::MIN_T_COST)?;
+    let hash = hash_now(&cheap, &crate::credential::new_session_secret()?)?;
+    let cost = |params: &Params| format!("m={},t={},p=1", params.m_cost(), params.t_cost());
+    Ok(Secret::new(hash.expose().replace(&cost(&cheap), &cost(params))))
+}
+
 fn argon(params: &Params) -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
 }
@@ -119,4 +131,20 @@ fn hash_now(params: &Params, password: &Secret) -> Result<Secret> {
         .hash_password(password.expose().as_bytes())
         .map(|hash| Secret::new(hash.to_string()))
         .map_err(|error| Error::internal("identity.hash_failed", error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_decoy_costs_what_a_real_hash_costs() {
+        let params = params(64, 3).unwrap();
+        let real = hash_now(&params, &Secret::new("a password".to_owned())).unwrap();
+        let decoy = decoy(&params).unwrap();
+        let cost = |hash: &Secret| hash.expose().split('$').nth(3).map(str::to_owned);
+        assert_eq!(cost(&decoy), cost(&real));
+        let refusal = argon(&params).verify_password(b"a password", decoy.expose()).unwrap_err();
+        assert_eq!(refusal, argon2::password_hash::Error::PasswordInvalid, "it was computed");
+    }
 }
