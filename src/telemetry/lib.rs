@@ -27,7 +27,7 @@ mod tests;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kernel::clock::Clock;
+use kernel::clock::{Clock, Time};
 use kernel::db::Db;
 use kernel::error::{Error, Result};
 use kernel::metrics::Metrics;
@@ -80,6 +80,16 @@ struct Inner {
     scrape: ScrapeSettings,
     room: Room,
     probes: Semaphore,
+    about: About,
+}
+
+/// What is told about this process.
+#[derive(Clone, Debug)]
+pub(crate) struct About {
+    /// When the service was put together.
+    pub started_at: Time,
+    /// The name of this machine.
+    pub hostname: String,
 }
 
 impl Telemetry {
@@ -118,6 +128,7 @@ impl Telemetry {
             metrics: ScrapeMetrics::new(metrics),
         };
         let local = local_targets(&settings, &clock, metrics)?;
+        let about = About { started_at: clock.now(), hostname: settings.hostname };
         let manager = Manager::new(shared, settings.scrape.clone(), db.clone(), local)?;
         Ok(Self(Arc::new(Inner {
             series,
@@ -130,6 +141,7 @@ impl Telemetry {
             scrape: settings.scrape,
             room,
             probes: Semaphore::new(scrape::doctor::PROBES_MAX),
+            about,
         })))
     }
 
@@ -196,6 +208,10 @@ impl Telemetry {
 
     pub(crate) fn probes(&self) -> &Semaphore {
         &self.0.probes
+    }
+
+    pub(crate) fn about(&self) -> &About {
+        &self.0.about
     }
 }
 

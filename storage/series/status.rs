@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use metric::METRIC_NAME;
 
@@ -90,6 +91,8 @@ pub struct Cardinality {
     pub values_by_label: Vec<(String, u64)>,
     /// Pairs `name=value` with most series.
     pub series_by_pair: Vec<(String, u64)>,
+    /// Label names by the bytes of their values, each value counted once a series.
+    pub value_bytes_by_label: Vec<(String, u64)>,
 }
 
 impl Series {
@@ -155,23 +158,45 @@ impl Series {
     pub fn cardinality(&self, top: usize) -> Cardinality {
         let head = self.engine().head();
         let (mut metrics, mut pairs) = (Top::new(top), Top::new(top));
-        let mut labels = Top::new(top);
+        let (mut labels, mut bytes) = (Top::new(top), Top::new(top));
         let mut answer = Cardinality { series: head.series.len(), ..Cardinality::default() };
         for (name, values) in head.index.value_counts() {
             answer.label_names += 1;
             answer.label_pairs += values;
             labels.add(values as u64, || name.to_owned());
         }
+        let mut bytes_of: Option<(&str, u64)> = None;
         for (name, value, count) in head.index.pairs() {
+            // The pairs of one name follow each other.
+            let add = count * value.len() as u64;
+            match &mut bytes_of {
+                Some((at, sum)) if *at == name => *sum += add,
+                other => {
+                    if let Some((name, sum)) = other.replace((name, add)) {
+                        bytes.add(sum, || name.to_owned());
+                    }
+                }
+            }
             if name == METRIC_NAME {
                 metrics.add(count, || value.to_owned());
             }
             pairs.add(count, || format!("{name}={value}"));
         }
+        if let Some((name, sum)) = bytes_of {
+            bytes.add(sum, || name.to_owned());
+        }
+        answer.value_bytes_by_label = bytes.finish();
         answer.series_by_metric = metrics.finish();
         answer.values_by_label = labels.finish();
         answer.series_by_pair = pairs.finish();
         answer
+    }
+
+    /// How long samples are kept; `None` is for ever.
+    #[must_use]
+    pub fn retention(&self) -> Option<Duration> {
+        let stored = self.engine().retention_ms.load(Ordering::Relaxed);
+        (stored != i64::MAX).then(|| Duration::from_millis(stored.unsigned_abs()))
     }
 
     /// Whether appends are refused now, and why.

@@ -3,10 +3,13 @@
 pub(crate) mod answer_json;
 pub(crate) mod api;
 pub(crate) mod error;
+pub(crate) mod exposition;
+pub(crate) mod federation;
 pub(crate) mod json;
 pub(crate) mod lists;
 pub(crate) mod parameters;
 pub(crate) mod run;
+pub(crate) mod status_json;
 pub(crate) mod targets_json;
 
 #[cfg(test)]

@@ -88,6 +88,17 @@ impl Drop for CancelOnDrop {
     }
 }
 
+/// Whether work may go on: its caller is there and its time is not over.
+pub(crate) fn check(options: &QueryOptions) -> Result<(), QueryError> {
+    if options.cancel.is_cancelled() {
+        return Err(QueryError::Cancelled);
+    }
+    if options.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+        return Err(QueryError::Timeout("query timed out while reading".to_owned()));
+    }
+    Ok(())
+}
+
 impl Telemetry {
     /// Evaluates an expression at one time.
     ///
@@ -148,7 +159,7 @@ impl Telemetry {
     }
 
     /// Parses on the blocking pool when the text is long.
-    async fn parse(&self, query: String) -> Result<Expr, QueryError> {
+    pub(super) async fn parse(&self, query: String) -> Result<Expr, QueryError> {
         let bytes_max = self.queries().settings.text_bytes_max;
         if query.len() > bytes_max {
             let reason = format!("longer than {bytes_max} bytes");

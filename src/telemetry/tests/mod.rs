@@ -7,4 +7,5 @@ mod peer;
 mod query;
 mod receive;
 mod scrape;
+mod status;
 mod targets;

@@ -9,7 +9,7 @@ use crate::receive::tests::series;
 const API: &str = "/prometheus/api/v1";
 
 /// A service with two series of ten samples, one a minute.
-async fn filled() -> (Bed, i64) {
+pub(super) async fn filled() -> (Bed, i64) {
     let bed = bed(|_| {}).await;
     let now_s = bed.clock.now().as_millis() / 60_000 * 60;
     let samples: Vec<(f64, i64)> =
@@ -136,6 +136,16 @@ async fn limits_and_permissions_hold() {
         "metadata",
         "targets",
         "status/buildinfo",
+        "status/runtimeinfo",
+        "status/flags",
+        "status/config",
+        "status/tsdb",
+        "status/walreplay",
+        "scrape_pools",
+        "rules",
+        "alerts",
+        "alertmanagers",
+        "query_exemplars?query=up",
     ] {
         let reply = bed.send_powerless(Request::get(format!("{API}/{path}"))).await;
         assert_eq!(reply.status, StatusCode::FORBIDDEN, "{path}");

@@ -160,5 +160,6 @@ fn status_counts_and_cardinality_names_the_largest() {
     assert_eq!(cardinality.series_by_metric, named(&[("up", 10), ("load1", 9)]));
     assert_eq!(cardinality.values_by_label, named(&[("instance", 4), ("job", 3)]));
     assert_eq!(cardinality.series_by_pair[0], ("__name__=up".to_owned(), 10));
+    assert_eq!(cardinality.value_bytes_by_label, named(&[("__name__", 65), ("instance", 55)]));
     assert_eq!(series.cardinality(0).series_by_metric, []);
 }

@@ -145,7 +145,7 @@ async fn range(telemetry: &Telemetry, who: &Caller, request: Request) -> Answere
     answer_response(answer, &parameters, started)
 }
 
-fn needed_query(parameters: &Parameters) -> Result<String, QueryError> {
+pub(super) fn needed_query(parameters: &Parameters) -> Result<String, QueryError> {
     let query = parameters.get("query").map(str::to_owned);
     query.ok_or_else(|| {
         let reason = "unknown position: parse error: no expression found in input";

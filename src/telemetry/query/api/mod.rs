@@ -1,7 +1,9 @@
 //! The query API of Prometheus under `/prometheus/api/v1`, by GET and by POST form.
 
 mod evaluate;
+mod federate;
 mod lists;
+mod placeholders;
 mod status;
 
 use axum::body::Body;
@@ -25,7 +27,12 @@ const FORM: &[u8] = b"application/x-www-form-urlencoded";
 
 /// The routes of the query API.
 pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
-    OpenApiRouter::new().merge(evaluate::routes()).merge(lists::routes()).merge(status::routes())
+    OpenApiRouter::new()
+        .merge(evaluate::routes())
+        .merge(lists::routes())
+        .merge(status::routes())
+        .merge(placeholders::routes())
+        .merge(federate::routes())
 }
 
 pub(crate) type Answered = Result<Response, QueryError>;
