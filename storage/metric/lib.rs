@@ -1,4 +1,4 @@
-//! The words of metrics: label sets, matchers, samples, and how samples are read.
+//! The words of metrics: label sets, matchers, samples, native histograms, and how they are read.
 //!
 //! Storage engines, the query language and the receivers all speak these types, so this crate
 //! knows no disk, no clock and no protocol.
@@ -9,6 +9,7 @@
 //! form is compared, hashed and stored as it lies.
 
 mod encoded;
+mod histogram;
 mod labels;
 mod matcher;
 mod metadata;
@@ -17,6 +18,10 @@ mod reader;
 mod sample;
 
 pub use encoded::{EncodedLabels, push_label};
+pub use histogram::{
+    Accumulator, Bucket, Buckets, CUSTOM_BUCKETS, Histogram, HistogramError, IncompatibleBuckets,
+    Merged, ResetHint, SCHEMA_MAX, SCHEMA_MIN, Span, Tally,
+};
 pub use labels::{Label, LabelError, LabelIter, LabelLimits, Labels, LabelsBuilder, METRIC_NAME};
 pub use matcher::{Candidates, MatchOp, Matcher, MatcherError};
 pub use metadata::{Metadata, MetricType};

@@ -1,5 +1,9 @@
 //! Samples, and the marker that says a series ended.
 
+use std::sync::Arc;
+
+use crate::histogram::Histogram;
+
 /// Bits of the value that marks a series as ended: a NaN that no computation produces.
 pub const STALE_NAN: u64 = 0x7ff0_0000_0000_0002;
 
@@ -31,11 +35,15 @@ impl PartialEq for Sample {
     }
 }
 
-/// The samples of one series in ascending order of time, as two parallel columns.
+/// The samples of one series in ascending order of time, as two parallel columns, and beside
+/// them the few that are native histograms: at their positions the value is NaN.
+///
+/// A series without histograms pays nothing for those that have some.
 #[derive(Debug, Clone, Default)]
 pub struct Samples {
     timestamps: Vec<i64>,
     values: Vec<f64>,
+    histograms: Vec<(usize, Arc<Histogram>)>,
 }
 
 impl Samples {
@@ -51,10 +59,21 @@ impl Samples {
         self.values.push(value);
     }
 
+    /// Appends a native histogram; the caller keeps the order. A stale one is the stale marker.
+    pub fn push_histogram(&mut self, timestamp_ms: i64, histogram: Arc<Histogram>) {
+        if histogram.is_stale() {
+            self.push(timestamp_ms, stale_nan());
+            return;
+        }
+        self.histograms.push((self.timestamps.len(), histogram));
+        self.push(timestamp_ms, f64::NAN);
+    }
+
     /// Removes all samples and keeps the memory.
     pub fn clear(&mut self) {
         self.timestamps.clear();
         self.values.clear();
+        self.histograms.clear();
     }
 
     /// Makes room for more samples.
@@ -67,25 +86,41 @@ impl Samples {
     pub fn truncate(&mut self, len: usize) {
         self.timestamps.truncate(len);
         self.values.truncate(len);
+        self.histograms.truncate(self.histograms.partition_point(|(at, _)| *at < len));
     }
 
     /// Brings samples into the order of time, keeps the first of several at one time, and drops
     /// what lies outside `[from_ms, to_ms]`. Cheap when they are in order already.
     pub fn settle(&mut self, from_ms: i64, to_ms: i64) {
         if !self.timestamps.windows(2).all(|pair| pair[0] < pair[1]) {
-            let mut samples: Vec<Sample> = self.iter().collect();
-            samples.sort_by_key(|sample| sample.timestamp_ms);
-            samples.dedup_by_key(|sample| sample.timestamp_ms);
-            self.clear();
-            for sample in samples {
-                self.push(sample.timestamp_ms, sample.value);
-            }
+            self.sort();
         }
         self.truncate(self.timestamps.partition_point(|at| *at <= to_ms));
         let before = self.timestamps.partition_point(|at| *at < from_ms);
         if before > 0 {
             self.timestamps.drain(..before);
             self.values.drain(..before);
+            self.histograms.retain_mut(|(at, _)| {
+                let stays = *at >= before;
+                *at = at.saturating_sub(before);
+                stays
+            });
+        }
+    }
+
+    fn sort(&mut self) {
+        let mut order: Vec<usize> = (0..self.len()).collect();
+        order.sort_by_key(|at| self.timestamps[*at]);
+        order.dedup_by_key(|at| self.timestamps[*at]);
+        let unsorted = std::mem::take(self);
+        self.reserve(order.len());
+        for at in order {
+            match unsorted.histogram(at) {
+                Some(histogram) => {
+                    self.push_histogram(unsorted.timestamps[at], Arc::clone(histogram));
+                }
+                None => self.push(unsorted.timestamps[at], unsorted.values[at]),
+            }
         }
     }
 
@@ -107,20 +142,33 @@ impl Samples {
         &self.timestamps
     }
 
-    /// The values, parallel to [`Samples::timestamps`].
+    /// The values, parallel to [`Samples::timestamps`]; NaN where there is a histogram.
     #[must_use]
     pub fn values(&self) -> &[f64] {
         &self.values
     }
 
-    /// The sample at a position.
+    /// The native histograms with their positions, ascending.
+    #[must_use]
+    pub fn histograms(&self) -> &[(usize, Arc<Histogram>)] {
+        &self.histograms
+    }
+
+    /// The native histogram at a position, if there is one.
+    #[must_use]
+    pub fn histogram(&self, i: usize) -> Option<&Arc<Histogram>> {
+        let found = self.histograms.binary_search_by_key(&i, |(at, _)| *at).ok()?;
+        self.histograms.get(found).map(|(_, histogram)| histogram)
+    }
+
+    /// The sample at a position; its value is NaN if it is a histogram.
     #[must_use]
     pub fn get(&self, i: usize) -> Option<Sample> {
         let timestamp_ms = *self.timestamps.get(i)?;
         Some(Sample { timestamp_ms, value: *self.values.get(i)? })
     }
 
-    /// All samples in order.
+    /// All samples in order; the values of histograms are NaN.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Sample> + ExactSizeIterator {
         self.timestamps
             .iter()
