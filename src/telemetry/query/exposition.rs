@@ -39,10 +39,17 @@ pub(crate) fn push_series(out: &mut Vec<u8>, labels: &Labels, more: &[Label<'_>]
 
 /// Appends a value, a time in milliseconds, and the line's end.
 pub(crate) fn push_sample(out: &mut Vec<u8>, value: f64, timestamp_ms: i64) {
-    let mut quoted = Vec::with_capacity(24);
-    push_value(&mut quoted, value);
-    out.extend(quoted.into_iter().filter(|&byte| byte != b'"'));
+    push_value_plain(out, value);
     push(out, format_args!(" {timestamp_ms}\n"));
+}
+
+/// Appends a value without quotes.
+pub(crate) fn push_value_plain(out: &mut Vec<u8>, value: f64) {
+    let from = out.len();
+    push_value(out, value);
+    // The JSON of a value is its text in quotes.
+    out.pop();
+    out.remove(from);
 }
 
 /// Appends a name as a comment about a metric family writes it.

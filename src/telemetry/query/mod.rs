@@ -2,7 +2,9 @@
 
 pub(crate) mod answer_json;
 pub(crate) mod api;
+pub(crate) mod csv;
 pub(crate) mod error;
+pub(crate) mod export;
 pub(crate) mod exposition;
 pub(crate) mod federation;
 pub(crate) mod json;

@@ -34,6 +34,11 @@ impl Parameters {
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// All values of a name.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(at, _)| at == name).map(|(_, value)| value.as_str())
+    }
+
     /// A time, as seconds or RFC 3339.
     pub(crate) fn time(&self, name: &str) -> Result<Option<Time>, QueryError> {
         let Some(text) = self.get(name) else { return Ok(None) };

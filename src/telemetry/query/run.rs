@@ -18,6 +18,9 @@ use crate::settings::QuerySettings;
 /// The step of a subquery that names none.
 const SUBQUERY_STEP_MS: i64 = 60_000;
 
+/// Exports that run at one time.
+const EXPORTS_MAX: usize = 4;
+
 /// What a query may take, below what the settings allow.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct QueryBounds {
@@ -57,6 +60,8 @@ pub struct RangeQuery {
 #[derive(Debug)]
 pub(crate) struct Queries {
     pub settings: QuerySettings,
+    /// Turns of exports, which last as long as their clients read.
+    pub exports: Arc<Semaphore>,
     turns: Arc<Semaphore>,
     metrics: QueryMetrics,
 }
@@ -64,6 +69,7 @@ pub(crate) struct Queries {
 impl Queries {
     pub(crate) fn new(settings: QuerySettings, metrics: &Metrics) -> Self {
         Self {
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             turns: Arc::new(Semaphore::new(settings.concurrency_max.max(1))),
             metrics: QueryMetrics::new(metrics),
             settings,

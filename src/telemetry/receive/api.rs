@@ -1,19 +1,21 @@
-//! `POST /prometheus/api/v1/write`.
+//! `POST /prometheus/api/v1/write`, and the routes of all receivers together.
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use kernel::caller::{Caller, Permission};
 use kernel::error::{Error, Result};
-use kernel::http::{Problem, Who, problem_response};
+use kernel::http::{Problem, Who};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::import;
+use super::work::unsupported_response;
 use crate::Telemetry;
 
 /// The routes of receivers.
 pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
-    OpenApiRouter::new().routes(routes!(write_metrics))
+    OpenApiRouter::new().routes(routes!(write_metrics)).merge(import::routes())
 }
 
 /// Takes in samples as Prometheus' `remote_write`, version 1, sends them: protobuf packed with
@@ -92,18 +94,4 @@ fn unsupported(headers: &HeaderMap) -> Option<String> {
     let mut protocols = parts.filter_map(|part| part.strip_prefix("proto="));
     let other = protocols.find(|name| *name != "prometheus.WriteRequest");
     other.map(|name| format!("expected proto=prometheus.WriteRequest, got {name:?}"))
-}
-
-fn unsupported_response(detail: String) -> Response {
-    let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-    let problem = Problem {
-        kind: "about:blank",
-        title: "Unsupported Media Type",
-        status: status.as_u16(),
-        code: "receive.unsupported",
-        detail,
-        field: None,
-        request_id: None,
-    };
-    problem_response(status, &problem)
 }

@@ -2,8 +2,12 @@
 
 pub(crate) mod api;
 pub(crate) mod body;
+mod import;
+mod label_set;
 pub(crate) mod protobuf;
 pub(crate) mod remote_write;
+mod sink;
+mod work;
 
 #[cfg(test)]
 pub(crate) mod tests;

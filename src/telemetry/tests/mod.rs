@@ -9,3 +9,4 @@ mod receive;
 mod scrape;
 mod status;
 mod targets;
+mod transfer;

@@ -153,7 +153,7 @@ pub(super) fn needed_query(parameters: &Parameters) -> Result<String, QueryError
     })
 }
 
-fn bounds(parameters: &Parameters) -> Result<QueryBounds, QueryError> {
+pub(super) fn bounds(parameters: &Parameters) -> Result<QueryBounds, QueryError> {
     Ok(QueryBounds {
         timeout: parameters.duration("timeout")?,
         lookback: parameters.duration("lookback_delta")?,

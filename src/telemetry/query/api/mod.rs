@@ -1,6 +1,7 @@
 //! The query API of Prometheus under `/prometheus/api/v1`, by GET and by POST form.
 
 mod evaluate;
+mod export;
 mod federate;
 mod lists;
 mod placeholders;
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
         .merge(status::routes())
         .merge(placeholders::routes())
         .merge(federate::routes())
+        .merge(export::routes())
 }
 
 pub(crate) type Answered = Result<Response, QueryError>;

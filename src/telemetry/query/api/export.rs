@@ -1,0 +1,142 @@
+//! Stored samples and answers as files: text and CSV.
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderValue, header};
+use kernel::caller::Caller;
+use kernel::http::{Problem, Who};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::super::csv::{AnswerCsv, CSV};
+use super::super::error::QueryError;
+use super::super::export::{Export, ExportFormat};
+use super::super::exposition::TEXT;
+use super::super::run::{InstantQuery, RangeQuery};
+use super::evaluate::{bounds, needed_query};
+use super::{Answered, answered, read};
+use crate::Telemetry;
+
+/// The routes of files.
+pub(super) fn routes() -> OpenApiRouter<Telemetry> {
+    OpenApiRouter::new().routes(routes!(export_metrics)).routes(routes!(export_query_csv))
+}
+
+/// The stored samples of the series that satisfy one of the selectors `match[]`, series after
+/// series, markers of their ends left out. The text can be imported again. The answer is streamed;
+/// one that fails half-way is cut off, never ended in good order.
+#[utoipa::path(
+    get, path = "/api/v1/metrics/export", tag = "metrics", summary = "Export samples",
+    params(
+        ("match[]" = Vec<String>, Query, description = "selectors, at least one"),
+        ("start" = Option<String>, Query, description = "seconds or RFC 3339"),
+        ("end" = Option<String>, Query, description = "seconds or RFC 3339"),
+        ("format" = Option<String>, Query, description = "text (the default) or csv"),
+    ),
+    responses((status = 200, description = "the samples", body = String,
+               content_type = "text/plain"),
+              (status = "default", description = "a problem", body = Problem,
+               content_type = "application/problem+json")),
+    extensions(("x-permission" = json!("metrics.read")))
+)]
+async fn export_metrics(
+    State(telemetry): State<Telemetry>,
+    Who(who): Who,
+    request: Request,
+) -> Response {
+    answered(export(&telemetry, &who, request).await)
+}
+
+async fn export(telemetry: &Telemetry, who: &Caller, request: Request) -> Answered {
+    let parameters = read(telemetry, who, request).await?;
+    let selectors = parameters.selectors()?;
+    if selectors.is_empty() {
+        return Err(QueryError::BadData("no match[] parameter provided".to_owned()));
+    }
+    let (format, kind, name) = match parameters.get("format").unwrap_or("text") {
+        "text" => (ExportFormat::Text, TEXT, "metrics.prom"),
+        "csv" => (ExportFormat::Csv, CSV, "metrics.csv"),
+        other => {
+            let reason = format!("expected text or csv, got {other:?}");
+            return Err(QueryError::parameter("format", reason));
+        }
+    };
+    let export = telemetry.export(who, selectors, parameters.range_ms()?, format).await?;
+    let pieces = stream::unfold(Some(export), |export| async move { next_piece(export?).await });
+    Ok(file(kind, name, Body::from_stream(pieces)))
+}
+
+/// A piece is made when the client has taken the one before.
+async fn next_piece(mut export: Export) -> Option<(Result<Bytes, QueryError>, Option<Export>)> {
+    let made = tokio::task::spawn_blocking(move || (export.piece(), export)).await;
+    match made {
+        Ok((Ok(Some(piece)), export)) => Some((Ok(piece), Some(export))),
+        Ok((Ok(None), _)) => None,
+        Ok((Err(error), _)) => {
+            tracing::warn!(%error, "export cut off");
+            Some((Err(error), None))
+        }
+        Err(error) => Some((Err(QueryError::panicked(error)), None)),
+    }
+}
+
+/// The answer of a query as CSV: of a range query when `step` is there, else of an instant query.
+#[utoipa::path(
+    get, path = "/api/v1/metrics/query.csv", tag = "metrics", summary = "Query as CSV",
+    params(
+        ("query" = String, Query, description = "the expression"),
+        ("start" = Option<String>, Query, description = "seconds or RFC 3339"),
+        ("end" = Option<String>, Query, description = "seconds or RFC 3339"),
+        ("step" = Option<String>, Query, description = "seconds, or a duration such as 15s"),
+        ("time" = Option<String>, Query, description = "of an instant query; now when absent"),
+        ("timeout" = Option<String>, Query, description = "a duration such as 30s"),
+        ("lookback_delta" = Option<String>, Query, description = "a duration such as 5m"),
+    ),
+    responses((status = 200, description = "a row a sample", body = String,
+               content_type = "text/csv"),
+              (status = "default", description = "a problem", body = Problem,
+               content_type = "application/problem+json")),
+    extensions(("x-permission" = json!("metrics.read")))
+)]
+async fn export_query_csv(
+    State(telemetry): State<Telemetry>,
+    Who(who): Who,
+    request: Request,
+) -> Response {
+    answered(query_csv(&telemetry, &who, request).await)
+}
+
+async fn query_csv(telemetry: &Telemetry, who: &Caller, request: Request) -> Answered {
+    let parameters = read(telemetry, who, request).await?;
+    let (query, bounds) = (needed_query(&parameters)?, bounds(&parameters)?);
+    let answer = match parameters.duration("step")? {
+        Some(step) => {
+            let start = parameters.needed_time("start")?;
+            let end = parameters.needed_time("end")?;
+            telemetry.query_range(who, RangeQuery { query, start, end, step, bounds }).await?
+        }
+        None => {
+            let at = parameters.time("time")?;
+            telemetry.query_instant(who, InstantQuery { query, at, bounds }).await?
+        }
+    };
+    // The columns of many series are not found on an async thread.
+    let made = tokio::task::spawn_blocking(move || AnswerCsv::new(answer)).await;
+    let pieces = made.map_err(QueryError::panicked)??;
+    let pieces = stream::iter(pieces.map(Ok::<Bytes, std::convert::Infallible>));
+    Ok(file(CSV, "query.csv", Body::from_stream(pieces)))
+}
+
+/// A body that a browser saves.
+fn file(kind: &'static str, name: &str, body: Body) -> Response {
+    let mut response = body.into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Ok(place) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
+        headers.insert(header::CONTENT_DISPOSITION, place);
+    }
+    response
+}

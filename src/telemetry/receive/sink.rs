@@ -1,0 +1,181 @@
+//! Samples on their way to the engine, for protocols that do not send them in its form.
+//!
+//! Labels are encoded into one buffer; when it is full, its samples are appended and are durable,
+//! so that a body of any kind takes bounded memory whatever it unfolds to.
+
+use std::ops::Range;
+
+use metric::{EncodedLabels, LabelLimits};
+use series::{AppendError, Batch, RejectReason};
+
+use super::label_set::LabelSet;
+use super::remote_write::Refused;
+use crate::intake::Intake;
+
+/// Reasons that an answer lists.
+const REASONS_SHOWN_MAX: usize = 10;
+/// Samples that are appended together.
+const SAMPLES_A_BATCH: usize = 50_000;
+/// Label bytes that are held at one time.
+const LABELS_A_BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Label bytes that one request may unfold to: a bound on its work, not on memory.
+const LABELS_A_REQUEST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
+impl Refused {
+    /// Adds samples that were refused for one reason.
+    pub(crate) fn refuse(&mut self, samples: u64, reason: impl FnOnce() -> String) {
+        self.samples += samples;
+        if self.reasons.len() < REASONS_SHOWN_MAX {
+            self.reasons.push(reason());
+        }
+    }
+}
+
+/// Why a request cannot go on; what was taken before is stored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SinkError {
+    /// The engine takes nothing now.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+    /// The request unfolds to more than one may.
+    #[error("its labels unfold to more than {LABELS_A_REQUEST_BYTES} bytes, send less at a time")]
+    TooMuch,
+}
+
+/// What became of the samples of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// Samples stored now.
+    pub stored: u64,
+    /// Samples that were there already.
+    pub duplicates: u64,
+    /// Samples that were refused.
+    pub refused: Refused,
+    /// Places of refused samples, as far as the engine lists them.
+    pub refused_places: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    labels: Range<usize>,
+    place: usize,
+    timestamp_ms: i64,
+    value: f64,
+}
+
+/// Takes samples and appends them in batches.
+#[derive(Debug)]
+pub(crate) struct Sink<'i> {
+    intake: &'i Intake,
+    /// The name of the protocol in counters.
+    source: &'static str,
+    /// What a place is: `line`, `data point`.
+    place_word: &'static str,
+    limits: LabelLimits,
+    labels: Vec<u8>,
+    series: Range<usize>,
+    entries: Vec<Entry>,
+    unfolded_bytes: u64,
+    taken: Taken,
+}
+
+impl<'i> Sink<'i> {
+    pub(crate) fn new(intake: &'i Intake, source: &'static str, place_word: &'static str) -> Self {
+        Self {
+            intake,
+            source,
+            place_word,
+            limits: LabelLimits::default(),
+            labels: Vec::new(),
+            series: 0..0,
+            entries: Vec::new(),
+            unfolded_bytes: 0,
+            taken: Taken::default(),
+        }
+    }
+
+    /// Begins a series, to which the samples that follow belong; says what is wrong with it.
+    pub(crate) fn begin(&mut self, labels: &LabelSet<'_>) -> Result<Result<(), String>, SinkError> {
+        if self.entries.len() >= SAMPLES_A_BATCH || self.labels.len() >= LABELS_A_BATCH_BYTES {
+            self.flush()?;
+        }
+        let from = self.labels.len();
+        if let Err(reason) = labels.encode(&self.limits, &mut self.labels) {
+            return Ok(Err(reason));
+        }
+        self.series = from..self.labels.len();
+        self.unfolded_bytes += self.series.len() as u64;
+        if self.unfolded_bytes > LABELS_A_REQUEST_BYTES {
+            self.flush()?;
+            return Err(SinkError::TooMuch);
+        }
+        Ok(Ok(()))
+    }
+
+    /// Takes a sample of the series begun last; `place` is where it stands in the request.
+    pub(crate) fn push(
+        &mut self,
+        place: usize,
+        timestamp_ms: i64,
+        value: f64,
+    ) -> Result<(), SinkError> {
+        self.entries.push(Entry { labels: self.series.clone(), place, timestamp_ms, value });
+        if self.entries.len() < SAMPLES_A_BATCH {
+            return Ok(());
+        }
+        // The series goes on: its labels stay.
+        let series = self.labels.get(self.series.clone()).unwrap_or_default().to_vec();
+        self.flush()?;
+        self.labels = series;
+        self.series = 0..self.labels.len();
+        Ok(())
+    }
+
+    /// Counts samples that cannot be taken.
+    pub(crate) fn refuse(&mut self, samples: u64, place: usize, reason: &str) {
+        let word = self.place_word;
+        self.taken.refused.refuse(samples, || format!("{word} {place}: {reason}"));
+    }
+
+    /// What became of the samples that were appended already, and of those refused.
+    pub(crate) fn taken(&self) -> &Taken {
+        &self.taken
+    }
+
+    /// Appends what is left.
+    pub(crate) fn finish(mut self) -> Result<Taken, SinkError> {
+        self.flush()?;
+        Ok(self.taken)
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        let mut batch = Batch::with_capacity(self.entries.len());
+        for entry in &self.entries {
+            let labels = self.labels.get(entry.labels.clone()).unwrap_or_default();
+            batch.push(EncodedLabels(labels), entry.timestamp_ms, entry.value);
+        }
+        if !batch.is_empty() {
+            let appended = self.intake.append_batch(&batch, self.source)?;
+            self.taken.stored += appended.accepted;
+            self.taken.duplicates += appended.duplicates;
+            let refused = &mut self.taken.refused;
+            refused.samples += appended.rejected;
+            for rejection in &appended.rejections {
+                let place = self.entries.get(rejection.position).map_or(0, |entry| entry.place);
+                self.taken.refused_places.push(place);
+                let full = matches!(rejection.reason, RejectReason::TooManySeries { .. });
+                refused.worth_retrying |= full;
+                if refused.reasons.len() < REASONS_SHOWN_MAX {
+                    refused.reasons.push(format!(
+                        "{} {place}: {} at {} ms: {}",
+                        self.place_word, rejection.series, rejection.timestamp_ms, rejection.reason
+                    ));
+                }
+            }
+        }
+        self.entries.clear();
+        self.labels.clear();
+        self.series = 0..0;
+        Ok(())
+    }
+}
