@@ -257,7 +257,7 @@ impl Engine {
             head.append(batch, from..to, &window, &mut outcome);
             ticket = Some(self.journal.enqueue(head.ops.bytes()));
             head.ops.clear();
-            let full = head.is_full(self.options.flush_samples);
+            let full = head.is_full(self.options.flush_bytes);
             drop(head);
             if full {
                 self.wake();

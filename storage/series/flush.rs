@@ -286,7 +286,8 @@ fn store_members(
     if known > 0 && unknown.len() * SEARCH_FACTOR >= known {
         search_dictionary(writer, items, &mut unknown, &mut located)?;
     }
-    unknown.sort_unstable_by(|left, right| items[*left].labels.cmp(&items[*right].labels));
+    // Any order that brings like labels together will do.
+    unknown.sort_unstable_by_key(|at| items[*at].labels.encoded().as_bytes());
     let first = writer.series_len();
     let new: Vec<Labels> = unknown.iter().map(|&at| items[at].labels.clone()).collect();
     writer.add_series(&new)?;

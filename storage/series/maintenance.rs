@@ -61,7 +61,7 @@ impl Engine {
         }
         let interval = Duration::from_millis(self.options.flush_interval_ms);
         let overdue = state.failed.is_some() || state.last.elapsed() >= interval;
-        let full = self.head().is_full(self.options.flush_samples);
+        let full = self.head().is_full(self.options.flush_bytes);
         full || overdue || self.journal.check().is_err()
     }
 

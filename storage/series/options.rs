@@ -49,8 +49,9 @@ pub struct Options {
     pub series_max: usize,
     /// Limits of one label set.
     pub labels: LabelLimits,
-    /// Samples in memory that start a flush; with many series it is 16 a series, if that is more.
-    pub flush_samples: u64,
+    /// Bytes that samples take in memory when a flush begins. The more, the longer the chunks on
+    /// disk and the journal that is read again after a crash.
+    pub flush_bytes: u64,
     /// Longest time between flushes.
     pub flush_interval_ms: u64,
     /// Samples in memory beyond which appends are refused until a flush succeeds.
@@ -76,7 +77,7 @@ impl Options {
             future_ms: HOUR_MS / 6,
             series_max: 2_000_000,
             labels: LabelLimits::default(),
-            flush_samples: 4_000_000,
+            flush_bytes: 64 << 20,
             flush_interval_ms: 2 * HOUR_MS as u64,
             pending_samples_max: 64_000_000,
             idle_ms: HOUR_MS as u64,

@@ -79,7 +79,7 @@ fn main() {
     let dir = tempfile::tempdir().unwrap();
     let options = || Options {
         retention_ms: None,
-        flush_samples: u64::MAX,
+        flush_bytes: u64::MAX,
         ..Options::new(|| START + 1000 * STEP)
     };
     let series = Series::open(dir.path(), options()).unwrap();

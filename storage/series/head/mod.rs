@@ -22,8 +22,8 @@ use crate::slab::Slab;
 pub(crate) use series::{HeadSeries, Link};
 pub(crate) use unflushed::{Frozen, Unflushed};
 
-/// With many series a flush waits for at least so many samples of each, on average.
-const FLUSH_SAMPLES_PER_SERIES: u64 = 16;
+/// What a late sample takes in memory, about.
+const LATE_BYTES: u64 = 48;
 
 /// What an append may bring.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +46,8 @@ pub(crate) struct Head {
     tick: u32,
     /// Samples of this epoch.
     pub(crate) active_samples: u64,
+    /// What they take in memory.
+    active_bytes: u64,
     /// Samples of epochs before that are not stored yet.
     pub(crate) frozen_samples: u64,
     pub(crate) created_total: u64,
@@ -66,6 +68,7 @@ impl Default for Head {
             epoch: 0,
             tick: 0,
             active_samples: 0,
+            active_bytes: 0,
             frozen_samples: 0,
             created_total: 0,
             newest_ms: None,
@@ -117,10 +120,9 @@ impl Head {
         self.active_samples + self.frozen_samples
     }
 
-    /// Whether a flush is worth its cost: chunks of many series must not become too short.
-    pub(crate) fn is_full(&self, flush_samples: u64) -> bool {
-        self.pending_samples()
-            >= flush_samples.max(FLUSH_SAMPLES_PER_SERIES * self.series.len() as u64)
+    /// Whether the samples since the last flush take so much that another one is due.
+    pub(crate) fn is_full(&self, flush_bytes: u64) -> bool {
+        self.active_bytes >= flush_bytes
     }
 
     /// Whether samples appended since the last flushes may lie in a range of time.
@@ -187,9 +189,11 @@ impl Head {
         series.touched = self.tick;
         if timestamp_ms > newest_ms {
             let encoded = series.push(timestamp_ms, bits);
+            self.active_bytes += encoded.len() as u64;
             self.ops.sample(slot, encoded);
         } else {
             series.push_late(timestamp_ms, bits);
+            self.active_bytes += LATE_BYTES;
             self.ops.late(slot, timestamp_ms, bits);
         }
         self.active_samples += 1;
@@ -230,6 +234,7 @@ impl Head {
         self.oldest_frozen_ms = self.oldest_frozen_ms.min(self.oldest_active_ms);
         self.oldest_active_ms = i64::MAX;
         self.frozen_samples += std::mem::take(&mut self.active_samples);
+        self.active_bytes = 0;
     }
 
     /// Freezes the runs of epochs before in slots `from..to` and passes what waits to be stored.

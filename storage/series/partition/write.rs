@@ -1,8 +1,8 @@
 //! The transaction that a flush runs on a partition.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
+use hashbrown::HashMap;
 use metric::{Labels, Sample};
 use redb::{ReadableTable, Table, WriteTransaction};
 use roaring::RoaringBitmap;
@@ -171,20 +171,16 @@ impl<'txn> PartitionWriter<'txn> {
 
     fn add_postings(&mut self, first: u32, new: &[Labels]) -> Result<(), DiskError> {
         let failed = |error: redb::StorageError| DiskError::redb(self.file, error);
-        let mut added: BTreeMap<(&str, &str), Vec<u32>> = BTreeMap::new();
-        for (local, labels) in (first..).zip(new) {
-            for label in labels {
-                added.entry((label.name, label.value)).or_default().push(local);
-            }
-        }
         let mut bytes = Vec::new();
-        for (key, locals) in added {
+        for (key, locals) in by_label(first, new) {
             let mut set = match self.postings.get(key).map_err(failed)? {
                 Some(known) => bitmap::decode(known.value())
                     .map_err(|error| DiskError::damaged(self.file, error))?,
                 None => RoaringBitmap::new(),
             };
-            set.extend(locals);
+            // New numbers lie behind all known ones; in a damaged set they may not.
+            set.append(locals)
+                .map_err(|_| DiskError::damaged(self.file, "postings of series to come"))?;
             set.optimize();
             bitmap::encode(&set, &mut bytes).map_err(|error| DiskError::io(self.file, &error))?;
             self.postings.insert(key, bytes.as_slice()).map_err(failed)?;
@@ -217,4 +213,35 @@ impl<'txn> PartitionWriter<'txn> {
         self.stored.bytes += self.bytes.len() as u64;
         Ok(())
     }
+}
+
+/// Name and value of a label.
+type Pair<'a> = (&'a str, &'a str);
+
+/// The labels of new series, sorted, each with the numbers of the series that carry it.
+///
+/// Neighbours share most of their labels, so each is first looked for in the series before.
+fn by_label(first: u32, new: &[Labels]) -> Vec<(Pair<'_>, Vec<u32>)> {
+    let mut added: Vec<(Pair<'_>, Vec<u32>)> = Vec::new();
+    let mut places: HashMap<Pair<'_>, usize> = HashMap::new();
+    let mut before: Vec<usize> = Vec::new();
+    for (local, labels) in (first..).zip(new) {
+        for (position, label) in labels.iter().enumerate() {
+            let pair = (label.name, label.value);
+            let place = match before.get(position) {
+                Some(&place) if added[place].0 == pair => place,
+                _ => *places.entry(pair).or_insert_with(|| {
+                    added.push((pair, Vec::new()));
+                    added.len() - 1
+                }),
+            };
+            match before.get_mut(position) {
+                Some(known) => *known = place,
+                None => before.push(place),
+            }
+            added[place].1.push(local);
+        }
+    }
+    added.sort_unstable_by_key(|(pair, _)| *pair);
+    added
 }

@@ -301,7 +301,7 @@ fn large_batches_and_many_threads_end_with_every_sample_stored() {
 fn appends_are_refused_beyond_the_pending_limit_and_after_close() {
     let mut bed = Bed::new();
     bed.options.pending_samples_max = 10;
-    bed.options.flush_samples = u64::MAX;
+    bed.options.flush_bytes = u64::MAX;
     let series = bed.open();
     for i in 0..11 {
         store(&series, &up(1), START + i, 0.0);

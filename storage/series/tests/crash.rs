@@ -27,7 +27,7 @@ fn options(bed: &Bed) -> Options {
     Options {
         partition_ms: MINUTE,
         out_of_order_ms: HOUR,
-        flush_samples: 3000,
+        flush_bytes: 9000,
         journal_keep_ms: 20,
         ..bed.options.clone()
     }

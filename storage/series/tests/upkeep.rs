@@ -80,7 +80,7 @@ fn a_clock_that_jumps_ahead_and_back_deletes_nothing() {
 #[test]
 fn memory_that_is_full_is_flushed_by_itself() {
     let mut bed = Bed::new();
-    bed.options.flush_samples = 100;
+    bed.options.flush_bytes = 100;
     let series = bed.open();
     for i in 0..120 {
         store(&series, &up(1), START + i, 0.0);
