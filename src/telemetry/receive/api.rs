@@ -9,8 +9,8 @@ use kernel::http::{Problem, Who};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::import;
 use super::work::unsupported_response;
+use super::{import, remote_write_v2};
 use crate::Telemetry;
 
 /// The routes of receivers.
@@ -18,23 +18,24 @@ pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
     OpenApiRouter::new().routes(routes!(write_metrics)).merge(import::routes())
 }
 
-/// Takes in samples as Prometheus' `remote_write`, version 1, sends them: protobuf packed with
-/// snappy. Answers when they are durable. Samples that cannot be stored are named in the answer
-/// with status 400; all others of the body are stored.
+/// Takes in samples as Prometheus' `remote_write` sends them, version 1 or 2 by the `proto` of the
+/// content type: protobuf packed with snappy. Answers when they are durable. Samples that cannot
+/// be stored are named in the answer with status 400; all others of the body are stored. Answers
+/// to version 2 say in `X-Prometheus-Remote-Write-Samples-Written` and its like how much was.
 #[utoipa::path(
     post,
     path = "/prometheus/api/v1/write",
     tag = "prometheus",
     summary = "Receive samples (remote_write)",
     request_body(content_type = "application/x-protobuf", content = Vec<u8>,
-                 description = "a WriteRequest packed as one snappy block"),
+                 description = "a WriteRequest, or a write.v2.Request, packed as one snappy block"),
     responses(
         (status = 204, description = "everything is stored"),
         (status = 400, description = "the body is wrong, or some samples were not stored",
          body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "the body is too large", body = Problem,
          content_type = "application/problem+json"),
-        (status = 415, description = "not version 1, or not packed with snappy", body = Problem,
+        (status = 415, description = "no version that is known, or not packed with snappy", body = Problem,
          content_type = "application/problem+json"),
         (status = 429, description = "too many series, try again later", body = Problem,
          content_type = "application/problem+json"),
@@ -48,24 +49,32 @@ async fn write_metrics(
     Who(who): Who,
     request: Request,
 ) -> Response {
+    if let Err(error) = who.require(Permission::MetricsWrite) {
+        return error.into_response();
+    }
+    let version = match version_of(request.headers()) {
+        Ok(version) => version,
+        Err(detail) => {
+            let response = unsupported_response(detail);
+            telemetry.count_received(response.status().as_u16());
+            return response;
+        }
+    };
+    if version == Version::Second {
+        let response = remote_write_v2::receive(&telemetry, &who, request).await;
+        telemetry.count_request(remote_write_v2::PROTOCOL, response.status());
+        return response;
+    }
     let response = match receive(&telemetry, &who, request).await {
-        Ok(Some(unsupported)) => unsupported,
-        Ok(None) => StatusCode::NO_CONTENT.into_response(),
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => error.into_response(),
     };
     telemetry.count_received(response.status().as_u16());
     response
 }
 
-async fn receive(
-    telemetry: &Telemetry,
-    who: &Caller,
-    request: Request,
-) -> Result<Option<Response>> {
+async fn receive(telemetry: &Telemetry, who: &Caller, request: Request) -> Result<()> {
     who.require(Permission::MetricsWrite)?;
-    if let Some(detail) = unsupported(request.headers()) {
-        return Ok(Some(unsupported_response(detail)));
-    }
     let settings = telemetry.receive_settings();
     let declared = request.headers().get(header::CONTENT_LENGTH);
     let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
@@ -75,23 +84,39 @@ async fn receive(
         return Err(Error::too_large("receive.too_large", detail));
     }
     let body = telemetry.read_body(request.into_body().into_data_stream()).await?;
-    telemetry.write_metrics(who, body).await.map(|()| None)
+    telemetry.write_metrics(who, body).await
 }
 
-/// What the headers say that we do not read; a sender falls back to version 1 on 415.
-fn unsupported(headers: &HeaderMap) -> Option<String> {
+/// The version of the message in the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    /// `prometheus.WriteRequest`.
+    First,
+    /// `io.prometheus.write.v2.Request`.
+    Second,
+}
+
+/// What the headers say; the text is for the answer 415, after which a sender tries another
+/// version.
+fn version_of(headers: &HeaderMap) -> Result<Version, String> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     let encoding = text(header::CONTENT_ENCODING);
     if !encoding.is_empty() && !encoding.eq_ignore_ascii_case("snappy") {
-        return Some(format!("expected Content-Encoding: snappy, got {encoding:?}"));
+        return Err(format!("expected Content-Encoding: snappy, got {encoding:?}"));
     }
     let content_type = text(header::CONTENT_TYPE);
     let mut parts = content_type.split(';').map(str::trim);
     let essence = parts.next().unwrap_or("");
     if !essence.is_empty() && !essence.eq_ignore_ascii_case("application/x-protobuf") {
-        return Some(format!("expected application/x-protobuf, got {essence:?}"));
+        return Err(format!("expected application/x-protobuf, got {essence:?}"));
     }
     let mut protocols = parts.filter_map(|part| part.strip_prefix("proto="));
-    let other = protocols.find(|name| *name != "prometheus.WriteRequest");
-    other.map(|name| format!("expected proto=prometheus.WriteRequest, got {name:?}"))
+    match protocols.next().map(|name| name.trim_matches('"')) {
+        None | Some("prometheus.WriteRequest") => Ok(Version::First),
+        Some("io.prometheus.write.v2.Request") => Ok(Version::Second),
+        Some(other) => Err(format!(
+            "expected proto=prometheus.WriteRequest or proto=io.prometheus.write.v2.Request, \
+             got {other:?}"
+        )),
+    }
 }

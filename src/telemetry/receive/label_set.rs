@@ -38,6 +38,14 @@ impl<'a> LabelSet<'a> {
         self.0.iter().find(|(at, _)| at == name).map(|(_, value)| value.as_ref())
     }
 
+    /// The value of a label that lies in the request.
+    pub(crate) fn borrowed(&self, name: &str) -> Option<&'a str> {
+        self.0.iter().find(|(at, _)| at == name).and_then(|(_, value)| match value {
+            Cow::Borrowed(text) => Some(*text),
+            Cow::Owned(_) => None,
+        })
+    }
+
     /// The number of labels.
     pub(crate) fn len(&self) -> usize {
         self.0.len()

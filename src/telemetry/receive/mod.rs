@@ -6,6 +6,7 @@ mod import;
 mod label_set;
 pub(crate) mod protobuf;
 pub(crate) mod remote_write;
+mod remote_write_v2;
 mod sink;
 mod work;
 

@@ -79,6 +79,19 @@ impl<'a> Fields<'a> {
         Ok(Some((number, value)))
     }
 
+    /// The next number of a packed list of varints.
+    pub(crate) fn next_packed_varint(&mut self) -> Result<Option<u64>, Broken> {
+        if self.at >= self.bytes.len() { Ok(None) } else { self.varint().map(Some) }
+    }
+
+    /// The next number of a packed list of eight bytes each.
+    pub(crate) fn next_packed_fixed64(&mut self) -> Result<Option<u64>, Broken> {
+        if self.at >= self.bytes.len() {
+            return Ok(None);
+        }
+        Ok(Some(u64::from_le_bytes(self.fixed()?)))
+    }
+
     fn varint(&mut self) -> Result<u64, Broken> {
         // One byte is by far the most frequent.
         if let Some(&byte) = self.bytes.get(self.at)

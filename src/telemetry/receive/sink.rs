@@ -137,18 +137,19 @@ impl<'i> Sink<'i> {
         self.taken.refused.refuse(samples, || format!("{word} {place}: {reason}"));
     }
 
-    /// What became of the samples that were appended already, and of those refused.
-    pub(crate) fn taken(&self) -> &Taken {
-        &self.taken
-    }
-
     /// Appends what is left.
     pub(crate) fn finish(mut self) -> Result<Taken, SinkError> {
         self.flush()?;
         Ok(self.taken)
     }
 
-    fn flush(&mut self) -> Result<(), SinkError> {
+    /// What became of the samples that were appended; those still held are dropped.
+    pub(crate) fn into_taken(self) -> Taken {
+        self.taken
+    }
+
+    /// Appends what is held; all of it is durable then.
+    pub(crate) fn flush(&mut self) -> Result<(), SinkError> {
         let mut batch = Batch::with_capacity(self.entries.len());
         for entry in &self.entries {
             let labels = self.labels.get(entry.labels.clone()).unwrap_or_default();

@@ -95,8 +95,8 @@ async fn bodies_that_are_none_are_refused() {
     check(send(&bed, vec![0xff, 0xff, 0xff, 0xff, 0x0f, 1]).await, 413, "receive.too_large");
     let request = Request::post(WRITE).header("content-encoding", "gzip");
     check(bed.send(request, Vec::new()).await, 415, "receive.unsupported");
-    let second = "application/x-protobuf;proto=io.prometheus.write.v2.Request";
-    let request = Request::post(WRITE).header("content-type", second);
+    let third = "application/x-protobuf;proto=io.prometheus.write.v3.Request";
+    let request = Request::post(WRITE).header("content-type", third);
     check(bed.send(request, Vec::new()).await, 415, "receive.unsupported");
     // And the next request is none the worse.
     let now = bed.clock.now().as_millis();
