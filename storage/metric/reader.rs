@@ -20,6 +20,22 @@ pub trait SeriesReader: Send + Sync {
         to_ms: i64,
         limit: SelectLimit,
     ) -> Result<Box<dyn Selection>, ReadError>;
+
+    /// As [`SeriesReader::select`], for callers that want the last sample of each series alone:
+    /// reading may leave out all others of the range. An engine that keeps the newest samples at
+    /// hand answers this without decoding any.
+    ///
+    /// # Errors
+    /// As [`SeriesReader::select`].
+    fn select_last(
+        &self,
+        matchers: &[Matcher],
+        from_ms: i64,
+        to_ms: i64,
+        limit: SelectLimit,
+    ) -> Result<Box<dyn Selection>, ReadError> {
+        self.select(matchers, from_ms, to_ms, limit)
+    }
 }
 
 /// The series that a selection found, in label order; samples are decoded on demand.

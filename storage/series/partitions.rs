@@ -85,6 +85,13 @@ impl Partitions {
         list
     }
 
+    /// Time of the newest stored sample, or a later one where that is not known; `i64::MIN`
+    /// without any.
+    pub(crate) fn newest_ms(&self) -> i64 {
+        let Some(newest) = self.list().pop() else { return i64::MIN };
+        newest.reader().ok().and_then(|reader| reader.newest_ms()).unwrap_or(newest.to_ms)
+    }
+
     /// A partition, made if it is not there.
     pub(crate) fn get_or_create(&self, number: i32) -> Result<Arc<Partition>, DiskError> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

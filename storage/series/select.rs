@@ -14,10 +14,25 @@ use crate::postings;
 /// A series of a selection.
 struct Selected {
     labels: Labels,
-    /// Samples that no partition held when the selection was made.
-    unflushed: Option<Unflushed>,
+    held: Held,
     /// Partition reader and number within the partition, oldest first.
     places: Vec<(u32, u32)>,
+}
+
+/// What memory held of a series when the selection was made.
+enum Held {
+    Nothing,
+    /// Samples that no partition held.
+    Unflushed(Unflushed),
+    /// The newest sample of all, where no other is wanted.
+    Newest(Sample),
+}
+
+/// Which samples of a range a selection is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    All,
+    Last,
 }
 
 struct EngineSelection {
@@ -35,7 +50,17 @@ impl SeriesReader for Series {
         to_ms: i64,
         limit: SelectLimit,
     ) -> Result<Box<dyn Selection>, ReadError> {
-        Ok(Box::new(self.engine().select(matchers, from_ms, to_ms, limit)?))
+        Ok(Box::new(self.engine().select(matchers, from_ms, to_ms, limit, Wanted::All)?))
+    }
+
+    fn select_last(
+        &self,
+        matchers: &[Matcher],
+        from_ms: i64,
+        to_ms: i64,
+        limit: SelectLimit,
+    ) -> Result<Box<dyn Selection>, ReadError> {
+        Ok(Box::new(self.engine().select(matchers, from_ms, to_ms, limit, Wanted::Last)?))
     }
 }
 
@@ -51,7 +76,7 @@ impl Series {
         to_ms: i64,
         limit: SelectLimit,
     ) -> Result<Vec<Labels>, ReadError> {
-        let selection = self.engine().select(matchers, from_ms, to_ms, limit)?;
+        let selection = self.engine().select(matchers, from_ms, to_ms, limit, Wanted::Last)?;
         Ok(selection.series.into_iter().map(|series| series.labels).collect())
     }
 }
@@ -63,8 +88,9 @@ impl Engine {
         from_ms: i64,
         to_ms: i64,
         limit: SelectLimit,
+        wanted: Wanted,
     ) -> Result<EngineSelection, ReadError> {
-        let (mut series, links) = self.select_in_memory(matchers, from_ms, to_ms, limit)?;
+        let (mut series, links) = self.select_in_memory(matchers, from_ms, to_ms, limit, wanted)?;
         let mut readers = Vec::new();
         let mut by_labels: HashMap<Labels, usize> = HashMap::new();
         for partition in self.partitions.overlapping(from_ms, to_ms) {
@@ -73,7 +99,9 @@ impl Engine {
             let place = readers.len() as u32;
             for (selected, links) in series.iter_mut().zip(&links) {
                 let link = links.iter().find(|link| link.partition == partition.number);
-                if let Some(link) = link.filter(|link| found.remove(link.local)) {
+                if let Some(link) = link.filter(|link| found.remove(link.local))
+                    && !matches!(selected.held, Held::Newest(_))
+                {
                     selected.places.push((place, link.local));
                 }
             }
@@ -82,17 +110,22 @@ impl Engine {
             }
             reader.labels_of(&found, |local, labels| {
                 if let Some(&at) = by_labels.get(&labels) {
-                    series[at].places.push((place, local));
+                    if !matches!(series[at].held, Held::Newest(_)) {
+                        series[at].places.push((place, local));
+                    }
                     return Ok(());
                 }
                 limit.check(series.len() + 1)?;
                 by_labels.insert(labels.clone(), series.len());
-                series.push(Selected { labels, unflushed: None, places: vec![(place, local)] });
+                let places = vec![(place, local)];
+                series.push(Selected { labels, held: Held::Nothing, places });
                 Ok(())
             })?;
             readers.push(reader);
         }
-        series.retain(|selected| selected.unflushed.is_some() || !selected.places.is_empty());
+        series.retain(|selected| {
+            !matches!(selected.held, Held::Nothing) || !selected.places.is_empty()
+        });
         series.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
         Ok(EngineSelection { series, readers, from_ms, to_ms })
     }
@@ -104,7 +137,9 @@ impl Engine {
         from_ms: i64,
         to_ms: i64,
         limit: SelectLimit,
+        wanted: Wanted,
     ) -> Result<(Vec<Selected>, Vec<[Link; 2]>), ReadError> {
+        let oldest_ms = self.oldest_ms(self.options.now.read_ms());
         let head = self.head();
         let found = postings::find(&head.index, matchers)?;
         limit.check(found.len() as usize)?;
@@ -112,9 +147,18 @@ impl Engine {
         let mut links = Vec::with_capacity(found.len() as usize);
         for slot in found {
             let Some(at) = head.series.get(slot) else { continue };
+            let newest = head.newest_of(at).filter(|newest| {
+                wanted == Wanted::Last
+                    && (from_ms..=to_ms).contains(&newest.timestamp_ms)
+                    && newest.timestamp_ms >= oldest_ms
+            });
             let in_range = at.range_ms().is_some_and(|(from, to)| from <= to_ms && to >= from_ms);
-            let unflushed = in_range.then(|| at.unflushed());
-            series.push(Selected { labels: at.labels.clone(), unflushed, places: Vec::new() });
+            let held = match newest {
+                Some(newest) => Held::Newest(newest),
+                None if in_range => Held::Unflushed(at.unflushed()),
+                None => Held::Nothing,
+            };
+            series.push(Selected { labels: at.labels.clone(), held, places: Vec::new() });
             links.push(at.links);
         }
         Ok((series, links))
@@ -138,12 +182,10 @@ impl Selection for EngineSelection {
             let locals = places.iter().map(|(_, local)| *local);
             reader.read(locals, self.from_ms, self.to_ms, out)?;
         }
-        if let Some(unflushed) = &series.unflushed {
-            let mut samples: Vec<Sample> = Vec::new();
-            unflushed.copy_to(&mut samples);
-            for sample in samples {
-                out.push(sample.timestamp_ms, sample.value);
-            }
+        match &series.held {
+            Held::Nothing => {}
+            Held::Newest(sample) => out.push(sample.timestamp_ms, sample.value),
+            Held::Unflushed(unflushed) => unflushed.read(self.from_ms, self.to_ms, out),
         }
         out.settle(self.from_ms, self.to_ms);
         Ok(())

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use metric::{EncodedLabels, LabelLimits, Labels};
+use metric::{EncodedLabels, LabelLimits, Labels, Sample};
 
 use crate::batch::{Appended, Batch, Entry, RejectReason, hash_labels};
 use crate::index::MemoryIndex;
@@ -52,6 +52,8 @@ pub(crate) struct Head {
     pub(crate) frozen_samples: u64,
     pub(crate) created_total: u64,
     pub(crate) newest_ms: Option<i64>,
+    /// Up to here samples may be stored of series whose past is not in memory.
+    unknown_until_ms: i64,
     /// Oldest sample of this epoch.
     oldest_active_ms: i64,
     /// Oldest sample of epochs before that may not be stored yet.
@@ -72,6 +74,7 @@ impl Default for Head {
             frozen_samples: 0,
             created_total: 0,
             newest_ms: None,
+            unknown_until_ms: i64::MIN,
             oldest_active_ms: i64::MAX,
             oldest_frozen_ms: i64::MAX,
         }
@@ -129,6 +132,17 @@ impl Head {
     pub(crate) fn overlaps(&self, from_ms: i64, to_ms: i64) -> bool {
         let oldest_ms = self.oldest_active_ms.min(self.oldest_frozen_ms);
         self.newest_ms.is_some_and(|newest_ms| newest_ms >= from_ms) && oldest_ms <= to_ms
+    }
+
+    /// Partitions hold samples up to this time of series that are not in memory.
+    pub(crate) fn know_nothing_until(&mut self, timestamp_ms: i64) {
+        self.unknown_until_ms = self.unknown_until_ms.max(timestamp_ms);
+    }
+
+    /// The newest sample of a series in memory, if it is sure that none newer and no other of its
+    /// time is stored.
+    pub(crate) fn newest_of(&self, series: &HeadSeries) -> Option<Sample> {
+        series.newest().filter(|newest| newest.timestamp_ms > self.unknown_until_ms)
     }
 
     fn find(&self, hash: u64, labels: &[u8]) -> Option<u32> {
@@ -291,6 +305,7 @@ impl Head {
                 found.remove();
             }
             if let Some(gone) = self.series.remove(slot) {
+                self.know_nothing_until(gone.newest_ms());
                 self.index.remove(slot, &gone.labels);
                 evicted += 1;
             }

@@ -77,6 +77,12 @@ impl HeadSeries {
         self.run.state.timestamp_ms
     }
 
+    /// The newest sample since the series came into memory, stored in a partition or not.
+    pub(super) fn newest(&self) -> Option<Sample> {
+        let StreamState { timestamp_ms, bits, .. } = self.run.state;
+        (timestamp_ms > i64::MIN).then(|| sample((timestamp_ms, bits)))
+    }
+
     /// The bits of the sample at a time up to the newest one, if memory knows it.
     pub(super) fn value_at(&self, timestamp_ms: i64) -> Option<u64> {
         let state = &self.run.state;

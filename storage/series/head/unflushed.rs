@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use metric::Sample;
+use metric::{Sample, Samples};
 
 use crate::chunk::StreamReader;
 
@@ -84,13 +84,16 @@ impl Frozen {
 }
 
 impl Unflushed {
-    /// Appends all samples in the order in which they were stored; the caller sorts.
-    pub(crate) fn copy_to(&self, out: &mut Vec<Sample>) {
-        if let Some(frozen) = &self.frozen {
-            frozen.copy_to(out);
+    /// Appends the samples of a range in the order in which they were stored; the caller settles.
+    pub(crate) fn read(&self, from_ms: i64, to_ms: i64, out: &mut Samples) {
+        for epoch in self.frozen.iter().flat_map(|frozen| &frozen.epochs) {
+            if epoch.first_ms <= to_ms && epoch.last_ms >= from_ms {
+                read_run(&epoch.bytes, from_ms, to_ms, out);
+                read_late(&epoch.late, from_ms, to_ms, out);
+            }
         }
-        copy_run(&self.active, out);
-        out.extend_from_slice(&self.late);
+        read_run(&self.active, from_ms, to_ms, out);
+        read_late(&self.late, from_ms, to_ms, out);
     }
 }
 
@@ -101,6 +104,23 @@ pub(super) fn find_in_run(bytes: &[u8], count: u32, first_ms: i64, at_ms: i64) -
     }
     let mut later = StreamReader::new(bytes).skip_while(|(at, _)| *at < at_ms);
     later.next().filter(|(at, _)| *at == at_ms).map(|(_, bits)| bits)
+}
+
+fn read_run(bytes: &[u8], from_ms: i64, to_ms: i64, out: &mut Samples) {
+    for (timestamp_ms, bits) in StreamReader::new(bytes) {
+        if timestamp_ms > to_ms {
+            break;
+        }
+        if timestamp_ms >= from_ms {
+            out.push(timestamp_ms, f64::from_bits(bits));
+        }
+    }
+}
+
+fn read_late(late: &[Sample], from_ms: i64, to_ms: i64, out: &mut Samples) {
+    for sample in late.iter().filter(|late| (from_ms..=to_ms).contains(&late.timestamp_ms)) {
+        out.push(sample.timestamp_ms, sample.value);
+    }
 }
 
 fn copy_run(bytes: &[u8], out: &mut Vec<Sample>) {

@@ -25,7 +25,7 @@ const FILE: &str = "data.redb";
 /// Version of the tables below.
 const VERSION: u64 = 2;
 
-/// `version`, `series` (how many), `flushes` (how many).
+/// `version`, `series` (how many), `flushes` (how many), `newest_ms` (of all samples).
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 /// Number of the first series / 64 to a dictionary block.
 const SERIES: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("series");

@@ -24,6 +24,7 @@ pub(crate) struct PartitionReader {
     /// `None` before the first flush.
     tables: Option<Tables>,
     series_len: u32,
+    newest_ms: Option<i64>,
     cache: Mutex<BlockCache>,
 }
 
@@ -47,18 +48,24 @@ impl PartitionReader {
         let opened = (|| -> Result<_, TableError> {
             let meta = read.open_table(META)?;
             let series_len = meta.get("series")?.map_or(0, |value| value.value());
+            let newest_ms = meta.get("newest_ms")?.map(|value| value.value().cast_signed());
             let tables = Tables {
                 series: read.open_table(SERIES)?,
                 postings: read.open_table(POSTINGS)?,
                 blocks: read.open_table(BLOCKS)?,
             };
-            Ok((Some(tables), series_len as u32))
+            Ok((Some(tables), series_len as u32, newest_ms))
         })();
-        let (tables, series_len) = match opened {
-            Err(TableError::TableDoesNotExist(_)) => (None, 0),
+        let (tables, series_len, newest_ms) = match opened {
+            Err(TableError::TableDoesNotExist(_)) => (None, 0, Some(i64::MIN)),
             opened => opened.map_err(|error| DiskError::redb(&file, error))?,
         };
-        Ok(Self { file, tables, series_len, cache: Mutex::default() })
+        Ok(Self { file, tables, series_len, newest_ms, cache: Mutex::default() })
+    }
+
+    /// Time of the newest sample; `None` where an earlier release did not note it.
+    pub(crate) fn newest_ms(&self) -> Option<i64> {
+        self.newest_ms
     }
 
     fn failed(&self, error: impl Into<redb::Error>) -> ReadError {

@@ -36,6 +36,7 @@ pub(crate) struct PartitionWriter<'txn> {
     pack: u32,
     bytes: Vec<u8>,
     stored: Stored,
+    newest_ms: i64,
 }
 
 /// Opens the tables, runs the work and commits durably.
@@ -56,14 +57,20 @@ pub(super) fn transaction<T>(
                 .map_err(|_| DiskError::damaged(file, "a count is out of range"))
         };
         let (series_len, flush) = (count("series")?, count("flushes")?);
+        let newest = meta.get("newest_ms").map_err(|error| failed(error.into()))?;
+        let newest_ms = newest.map_or(i64::MIN, |newest| newest.value().cast_signed());
         let mut writer = PartitionWriter::open(&txn, file, series_len, flush)?;
         let outcome = work(&mut writer)?;
         writer.finish_pack()?;
         let series_len = writer.series_len;
+        let newest_ms = newest_ms.max(writer.newest_ms);
         drop(writer);
-        for (key, value) in
-            [("version", VERSION), ("series", series_len.into()), ("flushes", u64::from(flush) + 1)]
-        {
+        for (key, value) in [
+            ("version", VERSION),
+            ("series", series_len.into()),
+            ("flushes", u64::from(flush) + 1),
+            ("newest_ms", newest_ms.cast_unsigned()),
+        ] {
             meta.insert(key, value).map_err(|error| failed(error.into()))?;
         }
         outcome
@@ -91,6 +98,7 @@ impl<'txn> PartitionWriter<'txn> {
             pack: 0,
             bytes: Vec::new(),
             stored: Stored::default(),
+            newest_ms: i64::MIN,
         })
     }
 
@@ -196,6 +204,7 @@ impl<'txn> PartitionWriter<'txn> {
             self.pack = local / PACK;
         }
         self.builder.add(local, samples);
+        self.newest_ms = self.newest_ms.max(samples.last().map_or(i64::MIN, |s| s.timestamp_ms));
         self.stored.samples += samples.len() as u64;
         Ok(())
     }

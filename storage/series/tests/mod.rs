@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use metric::{Labels, Matcher, Samples, SelectLimit, SeriesReader};
+use metric::{Labels, Matcher, Samples, SelectLimit, Selection, SeriesReader};
 use tempfile::TempDir;
 
 use crate::{Appended, Batch, Options, Series};
@@ -138,7 +138,21 @@ pub(crate) type Data = BTreeMap<String, Vec<(i64, u64)>>;
 
 /// What series hold within a range, both ends inclusive.
 pub(crate) fn read(series: &Series, matchers: &[Matcher], from_ms: i64, to_ms: i64) -> Data {
-    let selection = series.select(matchers, from_ms, to_ms, SelectLimit::default()).unwrap();
+    read_selection(&*series.select(matchers, from_ms, to_ms, SelectLimit::default()).unwrap())
+}
+
+/// The last sample of each series in a range.
+pub(crate) fn read_last(series: &Series, from_ms: i64, to_ms: i64) -> Data {
+    let limit = SelectLimit::default();
+    let mut found = read_selection(&*series.select_last(&[], from_ms, to_ms, limit).unwrap());
+    found.retain(|_, samples| !samples.is_empty());
+    for samples in found.values_mut() {
+        samples.drain(..samples.len() - 1);
+    }
+    found
+}
+
+fn read_selection(selection: &dyn Selection) -> Data {
     let mut found = Data::new();
     let mut samples = Samples::new();
     let mut last: Option<Labels> = None;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{Bed, Data, HOUR, MINUTE, all, append, read, up};
+use super::{Bed, Data, HOUR, MINUTE, all, append, read, read_last, up};
 use crate::{RejectReason, Series};
 
 const SERIES: u32 = 6;
@@ -155,6 +155,9 @@ fn run(steps: Vec<Step>) {
                 let mut found = read(&series, &[], from_ms, to_ms);
                 found.retain(|_, samples| !samples.is_empty());
                 assert_eq!(found, model.data(from_ms, to_ms));
+                let mut last = model.data(from_ms, to_ms);
+                last.values_mut().for_each(|samples| drop(samples.drain(..samples.len() - 1)));
+                assert_eq!(read_last(&series, from_ms, to_ms), last);
             }
         }
     }
