@@ -4,6 +4,7 @@ use std::fmt;
 
 use metric::Matcher;
 
+use crate::formula::Formulas;
 use crate::function::Function;
 
 /// Where a node stands in the text of the query, in bytes.
@@ -38,6 +39,18 @@ pub enum ValueKind {
     Matrix,
 }
 
+impl ValueKind {
+    /// The kind by the name that the HTTP API and some messages use.
+    pub(crate) fn api_name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::String => "string",
+            Self::Vector => "vector",
+            Self::Matrix => "matrix",
+        }
+    }
+}
+
 impl fmt::Display for ValueKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -54,6 +67,8 @@ impl fmt::Display for ValueKind {
 pub struct Expr {
     pub(crate) query: String,
     pub(crate) root: Node,
+    /// Whether something has to be computed or refused before evaluation: see [`crate::resolve`].
+    pub(crate) unresolved: bool,
 }
 
 impl Expr {
@@ -77,34 +92,61 @@ pub(crate) struct Node {
     pub(crate) span: Span,
     /// Whether the value is the same at every step, because each selector is fixed in time.
     pub(crate) steady: bool,
+    /// How many nodes deep the tree is from here, this node included.
+    pub(crate) height: usize,
+    /// Durations of this node that are still to be computed: see [`crate::resolve`].
+    pub(crate) formulas: Option<Box<Formulas>>,
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     Number(f64),
+    /// A number written as a duration, in seconds.
+    Duration(f64),
     Text(String),
+    /// A text that is not UTF-8, made so by its escapes.
+    Bytes(Vec<u8>),
     Select(Selector),
-    Range { selector: Selector, range_ms: i64 },
-    Subquery { inner: Box<Node>, range_ms: i64, step_ms: Option<i64>, shift: Shift },
-    Call { function: Function, args: Vec<Node> },
+    Range {
+        selector: Selector,
+        range_ms: i64,
+    },
+    Subquery {
+        inner: Box<Node>,
+        range_ms: i64,
+        step_ms: Option<i64>,
+        shift: Shift,
+    },
+    Call {
+        function: Function,
+        args: Vec<Node>,
+    },
     Aggregate(Box<Aggregate>),
     Negate(Box<Node>),
+    /// The sign that changes nothing.
+    Plus(Box<Node>),
     Binary(Box<Binary>),
     Paren(Box<Node>),
 }
 
 impl Node {
+    /// A node whose durations are all known.
+    pub(crate) fn new(kind: Kind, span: Span) -> Self {
+        let (steady, height) = (kind.is_steady(), kind.children_height() + 1);
+        Self { kind, span, steady, height, formulas: None }
+    }
+
     pub(crate) fn value_kind(&self) -> ValueKind {
         let mut node = self;
         loop {
             match &node.kind {
-                Kind::Number(_) => return ValueKind::Scalar,
-                Kind::Text(_) => return ValueKind::String,
+                Kind::Number(_) | Kind::Duration(_) => return ValueKind::Scalar,
+                Kind::Text(_) | Kind::Bytes(_) => return ValueKind::String,
                 Kind::Select(_) | Kind::Aggregate(_) => return ValueKind::Vector,
                 Kind::Range { .. } | Kind::Subquery { .. } => return ValueKind::Matrix,
                 Kind::Call { function, .. } => return function.value_kind(),
                 Kind::Binary(binary) => return binary.kind,
-                Kind::Negate(inner) | Kind::Paren(inner) => node = inner,
+                Kind::Negate(inner) | Kind::Plus(inner) | Kind::Paren(inner) => node = inner,
             }
         }
     }
@@ -119,10 +161,60 @@ impl Node {
     }
 }
 
+impl Kind {
+    /// Whether the value cannot change from step to step.
+    fn is_steady(&self) -> bool {
+        match self {
+            Self::Number(_) | Self::Duration(_) | Self::Text(_) | Self::Bytes(_) => true,
+            Self::Select(selector) | Self::Range { selector, .. } => selector.shift.at.is_some(),
+            Self::Subquery { shift, .. } => shift.at.is_some(),
+            Self::Call { function, args } => {
+                !function.reads_time() && args.iter().all(|arg| arg.steady)
+            }
+            Self::Aggregate(aggregate) => {
+                aggregate.inner.steady && aggregate.param.as_ref().is_none_or(|param| param.steady)
+            }
+            Self::Negate(inner) | Self::Plus(inner) | Self::Paren(inner) => inner.steady,
+            Self::Binary(binary) => binary.left.steady && binary.right.steady,
+        }
+    }
+
+    fn children_height(&self) -> usize {
+        match self {
+            Self::Subquery { inner, .. }
+            | Self::Negate(inner)
+            | Self::Plus(inner)
+            | Self::Paren(inner) => inner.height,
+            Self::Call { args, .. } => args.iter().map(|arg| arg.height).max().unwrap_or(0),
+            Self::Aggregate(aggregate) => {
+                let param = aggregate.param.as_ref().map_or(0, |param| param.height);
+                aggregate.inner.height.max(param)
+            }
+            Self::Binary(binary) => binary.left.height.max(binary.right.height),
+            _ => 0,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Selector {
+    /// The metric's name if it stands before the braces; then the first matcher is of it.
+    pub(crate) name: Option<String>,
     pub(crate) matchers: Vec<Matcher>,
     pub(crate) shift: Shift,
+    pub(crate) edges: Edges,
+}
+
+/// What a selector takes for the values at the edges of its range.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Edges {
+    /// Nothing: only samples within the range count.
+    #[default]
+    Open,
+    /// The samples before the edges.
+    Anchored,
+    /// Values between the samples around the edges.
+    Smoothed,
 }
 
 /// How a selector moves away from the evaluation time.
@@ -166,11 +258,53 @@ pub(crate) enum AggregateOp {
     CountValues,
 }
 
-/// Which labels survive an aggregation, or take part in matching. Names are sorted and unique.
+impl AggregateOp {
+    /// All aggregations, in order of their names.
+    pub(crate) const NAMES: [(&str, Self); 14] = [
+        ("avg", Self::Avg),
+        ("bottomk", Self::BottomK),
+        ("count", Self::Count),
+        ("count_values", Self::CountValues),
+        ("group", Self::Group),
+        ("limit_ratio", Self::LimitRatio),
+        ("limitk", Self::LimitK),
+        ("max", Self::Max),
+        ("min", Self::Min),
+        ("quantile", Self::Quantile),
+        ("stddev", Self::Stddev),
+        ("stdvar", Self::Stdvar),
+        ("sum", Self::Sum),
+        ("topk", Self::TopK),
+    ];
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, op)| *op)
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, op)| *op == self).map_or("", |(name, _)| name)
+    }
+
+    /// What the parameter must be, if the aggregation takes one.
+    pub(crate) fn param_kind(self) -> Option<ValueKind> {
+        match self {
+            Self::CountValues => Some(ValueKind::String),
+            Self::Quantile | Self::TopK | Self::BottomK | Self::LimitK | Self::LimitRatio => {
+                Some(ValueKind::Scalar)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Which labels survive an aggregation, or take part in matching.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Grouping {
     pub(crate) without: bool,
+    /// Sorted and unique.
     pub(crate) names: Vec<String>,
+    /// As they stand in the query.
+    pub(crate) written: Vec<String>,
 }
 
 impl Grouping {
@@ -178,10 +312,11 @@ impl Grouping {
         Self::new(false, names)
     }
 
-    pub(crate) fn new(without: bool, mut names: Vec<String>) -> Self {
+    pub(crate) fn new(without: bool, written: Vec<String>) -> Self {
+        let mut names = written.clone();
         names.sort_unstable();
         names.dedup();
-        Self { without, names }
+        Self { without, names, written }
     }
 }
 
@@ -193,6 +328,13 @@ pub(crate) struct Binary {
     pub(crate) kind: ValueKind,
     pub(crate) return_bool: bool,
     pub(crate) matching: Matching,
+}
+
+impl Binary {
+    /// Whether series of both sides have to find each other.
+    pub(crate) fn matches_vectors(&self) -> bool {
+        [&self.left, &self.right].iter().all(|side| side.value_kind() == ValueKind::Vector)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -210,12 +352,64 @@ pub(crate) enum BinaryOp {
     Lt,
     Ge,
     Le,
+    /// `</`: a histogram without what is above the number.
+    TrimUpper,
+    /// `>/`: a histogram without what is below the number.
+    TrimLower,
     And,
     Or,
     Unless,
 }
 
 impl BinaryOp {
+    /// The operator of a word.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "and" => Self::And,
+            "or" => Self::Or,
+            "unless" => Self::Unless,
+            "atan2" => Self::Atan2,
+            _ => return None,
+        })
+    }
+
+    /// The operator as it is written.
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+            Self::Div => "/",
+            Self::Mod => "%",
+            Self::Pow => "^",
+            Self::Atan2 => "atan2",
+            Self::Eq => "==",
+            Self::Ne => "!=",
+            Self::Gt => ">",
+            Self::Lt => "<",
+            Self::Ge => ">=",
+            Self::Le => "<=",
+            Self::TrimUpper => "</",
+            Self::TrimLower => ">/",
+            Self::And => "and",
+            Self::Or => "or",
+            Self::Unless => "unless",
+        }
+    }
+
+    /// How strongly the operator binds: 1 to 6.
+    pub(crate) fn precedence(self) -> u8 {
+        match self {
+            Self::Or => 1,
+            Self::And | Self::Unless => 2,
+            Self::Eq | Self::Ne | Self::Gt | Self::Lt | Self::Ge | Self::Le => 3,
+            Self::TrimUpper | Self::TrimLower => 3,
+            Self::Add | Self::Sub => 4,
+            Self::Mul | Self::Div | Self::Mod | Self::Atan2 => 5,
+            Self::Pow => 6,
+        }
+    }
+
     pub(crate) fn is_comparison(self) -> bool {
         matches!(self, Self::Eq | Self::Ne | Self::Gt | Self::Lt | Self::Ge | Self::Le)
     }

@@ -13,10 +13,13 @@ mod error;
 mod eval;
 mod expr;
 mod format;
+mod formula;
 mod function;
 mod note;
 mod options;
 mod parse;
+mod quote;
+mod resolve;
 
 #[cfg(test)]
 mod script;
@@ -24,6 +27,8 @@ mod script;
 mod tests;
 
 use metric::SeriesReader;
+
+use formula::QueryTimes;
 
 pub use answer::{Answer, EvalStats, Point, Series, Value};
 pub use error::{EvalError, LimitName, ParseError};
@@ -38,24 +43,8 @@ pub fn function_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// The names of all aggregations, in order; for completion.
-#[must_use]
-pub fn aggregation_names() -> &'static [&'static str] {
-    &[
-        "avg",
-        "bottomk",
-        "count",
-        "count_values",
-        "group",
-        "limit_ratio",
-        "limitk",
-        "max",
-        "min",
-        "quantile",
-        "stddev",
-        "stdvar",
-        "sum",
-        "topk",
-    ]
+pub fn aggregation_names() -> impl Iterator<Item = &'static str> {
+    expr::AggregateOp::NAMES.iter().map(|(name, _)| *name)
 }
 
 /// Evaluates an expression at one time, in milliseconds since the epoch.
@@ -71,7 +60,9 @@ pub fn query_instant(
     at_ms: i64,
     options: &QueryOptions,
 ) -> Result<Answer, EvalError> {
-    eval::instant(reader, expr, at_ms, options)
+    let times = QueryTimes { start_ms: at_ms, end_ms: at_ms, step_ms: 0 };
+    let expr = resolve::resolved(expr, times)?;
+    eval::instant(reader, &expr, at_ms, options)
 }
 
 /// Evaluates an expression at `start_ms`, and every `step_ms` from there up to `end_ms`.
@@ -89,5 +80,6 @@ pub fn query_range(
     step_ms: i64,
     options: &QueryOptions,
 ) -> Result<Answer, EvalError> {
-    eval::range(reader, expr, start_ms, end_ms, step_ms, options)
+    let expr = resolve::resolved(expr, QueryTimes { start_ms, end_ms, step_ms })?;
+    eval::range(reader, &expr, start_ms, end_ms, step_ms, options)
 }

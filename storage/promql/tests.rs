@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use metric::{Labels, METRIC_NAME};
 use proptest::prelude::*;
 
-use crate::expr::{Kind, Node};
 use crate::script::store::MemoryStore;
 use crate::script::{self, Report};
 use crate::{
     Answer, EvalError, Limits, QueryOptions, Value, aggregation_names, function_names, parse,
-    parse_duration_ms, parse_selector, query_instant, query_range,
+    parse_duration_ms, query_instant, query_range,
 };
 
 /// The scripts' options: names are removed at the end of an evaluation.
@@ -74,41 +73,6 @@ fn foreign_scripts_pass() {
     assert!(passed == cases, "{text}{passed} of {cases} cases pass");
 }
 
-fn place_of(query: &str) -> (usize, usize, String) {
-    match parse(query) {
-        Ok(_) => panic!("{query:?} should not parse"),
-        Err(error) => (error.start, error.end, error.message),
-    }
-}
-
-#[test]
-fn errors_name_their_place() {
-    let check = |query: &str, at: &str, part: &str| {
-        let (start, end, message) = place_of(query);
-        assert_eq!(&query[start..end], at, "{query}: {message}");
-        assert!(message.contains(part), "{query}: {message}");
-    };
-    check("", "", "no expression");
-    check("foo bar", "bar", "unexpected");
-    check("sum(rate(x[5m])) by (a) b", "b", "unexpected");
-    check("foo{a=}", "}", "unexpected");
-    check("1 +", "", "end of input");
-    check("sum(foo", "", "not closed");
-    check("foo)", ")", "nothing that it closes");
-    check("\"abc", "\"abc", "unterminated string");
-    check("nosuch(foo)", "nosuch", "unknown function");
-    check("rate(foo)", ")", "matrix");
-    check("a + topk(\"x\", foo)", "\"x\"", "scalar");
-    check("foo{a=~\"(\"}", "\"(\"", "regex");
-    check("foo offset 1e30", "1e30", "out of range");
-    check("foo[1e30]", "1e30", "out of range");
-    check("foo @ -1e30", "1e30", "out of range");
-    check("foo{a=\"1\" or b=\"2\"}", "foo{a=\"1\" or b=\"2\"}", "not supported");
-    check("\"a\\xc5z\"", "\"a\\xc5z\"", "UTF-8");
-    let error = parse("up +\n  foo bar").err().map(|error| (error.line, error.column));
-    assert_eq!(error, Some((2, 7)));
-}
-
 #[test]
 fn hostile_texts_are_refused_without_harm() {
     let deep = format!("{}1{}", "(".repeat(50_000), ")".repeat(50_000));
@@ -134,76 +98,6 @@ fn the_deepest_query_evaluates() {
         }
     };
     std::thread::Builder::new().stack_size(2 << 20).spawn(deep).unwrap().join().unwrap();
-}
-
-/// Checks that a node's place holds the text of the node, and so for all nodes below.
-fn check_places(query: &str, node: &Node) {
-    let text = &query[node.span.start..node.span.end];
-    let starts = |name: &str| text.to_ascii_lowercase().starts_with(name);
-    let below: Vec<&Node> = match &node.kind {
-        Kind::Number(_) | Kind::Text(_) => vec![],
-        Kind::Select(selector) | Kind::Range { selector, .. } => {
-            let name = selector.matchers.first().map_or("", |matcher| matcher.value());
-            assert!(text.starts_with(name) || text.contains('{'), "{query}: {text}");
-            vec![]
-        }
-        Kind::Subquery { inner, .. } => vec![inner],
-        Kind::Call { function, args } => {
-            assert!(starts(function.name()) && text.ends_with(')'), "{query}: {text}");
-            args.iter().collect()
-        }
-        Kind::Aggregate(aggregate) => {
-            let names = aggregation_names();
-            assert!(names.iter().any(|name| starts(name)), "{query}: {text}");
-            assert!(text.ends_with(')'), "{query}: {text}");
-            aggregate.param.iter().chain([&aggregate.inner]).collect()
-        }
-        Kind::Negate(inner) => {
-            assert!(text.starts_with('-'), "{query}: {text}");
-            vec![inner]
-        }
-        Kind::Paren(inner) => {
-            assert!(text.starts_with('(') && text.ends_with(')'), "{query}: {text}");
-            vec![inner]
-        }
-        Kind::Binary(binary) => vec![&binary.left, &binary.right],
-    };
-    for node in below {
-        check_places(query, node);
-    }
-}
-
-#[test]
-fn nodes_know_their_places() {
-    for query in [
-        "sum by (job, instance) (rate(http_requests_total{code=~\"5..\"}[5m]))",
-        "sum(rate(a[5m])) without (x) / on (job) group_left (team) sum(b) by (job) * 100",
-        "histogram_quantile(0.9, sum(rate(x_bucket{a=\"}\"}[5m:30s] @ end() offset -1h)) by (le))",
-        "- -foo{a=\"b\"} offset 5m ^ +-3 # a comment (",
-        "a == bool ignoring(x) b or (c unless on() d) and -(e)",
-        "label_replace(up{job='x'}, `a\\d`, \"$1\", \"b\", \"(.*)\")",
-        "topk(scalar(k) + 1, avg_over_time(((x))[1h:])) > 1e-3",
-        "{__name__=~\"a|b\", \"x.y\"=\"z\"} + {\"quoted name\", le=\"1\"}",
-        "count_values without (i) (\"v\", sum_over_time(rate(x[1m])[5m:1m] offset 1m))",
-        "a + fill_left(3) on_call",
-        "sum(by) + on(offset) group_right(bool) start * avg{on=\"1\", by=\"2\"}",
-        "time() - timestamp(x @ start()) + step() * range()",
-    ] {
-        let expr = parse(query).unwrap();
-        check_places(query, &expr.root);
-        let behind = query.find(" #").unwrap_or(query.len());
-        assert_eq!((expr.root.span.start, expr.root.span.end), (0, behind), "{query}");
-    }
-}
-
-#[test]
-fn selectors_are_matchers() {
-    let matchers = parse_selector("up{job=\"a\",x!~\"b.*\"}").unwrap();
-    let texts: Vec<String> = matchers.iter().map(ToString::to_string).collect();
-    assert_eq!(texts, ["__name__=\"up\"", "job=\"a\"", "x!~\"b.*\""]);
-    for other in ["up offset 5m", "sum(up)", "up[5m]", "1"] {
-        assert!(parse_selector(other).is_err(), "{other}");
-    }
 }
 
 #[test]
@@ -259,7 +153,7 @@ fn limits_are_named() {
     assert_eq!(name(range_error("m", &options)), "series_max");
     assert_eq!(name(range_error("m{i=~\"[0-7]\"}", &options)), "samples_max");
     assert_eq!(name(range_error("vector(time())[1y:1ms]", &options)), range_needs_a_vector());
-    let subquery = "sum_over_time(vector(1)[5000y:1ms])";
+    let subquery = "sum_over_time(vector(1)[200y:1ms])";
     assert_eq!(name(range_error(subquery, &options)), "samples_max");
     let expr = parse("m").unwrap();
     let error = query_range(&store(), &expr, 0, 1_000_000, 1_000, &options).unwrap_err();
@@ -374,13 +268,5 @@ proptest! {
             wanted.extend(points(&answer.map_err(|e| TestCaseError::fail(e.to_string()))?));
         }
         prop_assert_eq!(points(&range), wanted, "{}", query);
-    }
-
-    /// No text makes the parser panic, and what it places lies within the text.
-    #[test]
-    fn any_text_parses_or_is_refused(text in "[a-z(){}\\[\\]0-9+*@:,.\"'`= ~!\\\\é-]{0,40}") {
-        if let Err(error) = parse(&text) {
-            prop_assert!(error.start <= error.end && error.end <= text.len());
-        }
     }
 }

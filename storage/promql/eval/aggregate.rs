@@ -12,6 +12,7 @@ use super::run::Scope;
 use crate::error::EvalError;
 use crate::expr::{Aggregate, AggregateOp, Grouping, Kind, Span};
 use crate::format::format_value;
+use crate::quote::quote_bytes;
 
 /// How many budget units a cell takes: it is some 40 bytes.
 const CELL_UNITS: u64 = 5;
@@ -111,6 +112,10 @@ impl Scope<'_> {
     fn count_values(&self, node: &Aggregate, rows: &Rows) -> Result<Rows, EvalError> {
         let label = match node.param.as_ref().map(|param| &param.unparen().kind) {
             Some(Kind::Text(label)) if !label.is_empty() => label,
+            Some(Kind::Bytes(label)) => {
+                let message = format!("invalid label name {}", quote_bytes(label));
+                return Err(EvalError::invalid(message));
+            }
             _ => return Err(EvalError::invalid("invalid label name \"\"")),
         };
         let mut grouping = node.grouping.clone();

@@ -285,6 +285,8 @@ pub(crate) fn apply(op: BinaryOp, a: f64, b: f64) -> (f64, bool) {
         BinaryOp::Lt => (a, a < b),
         BinaryOp::Ge => (a, a >= b),
         BinaryOp::Le => (a, a <= b),
+        // Numbers cannot be trimmed.
+        BinaryOp::TrimUpper | BinaryOp::TrimLower => (f64::NAN, false),
         BinaryOp::And | BinaryOp::Or | BinaryOp::Unless => (f64::NAN, false),
     }
 }

@@ -112,6 +112,7 @@ pub(crate) fn range(
 fn text(node: &Node) -> String {
     match &node.unparen().kind {
         Kind::Text(text) => text.clone(),
+        Kind::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         _ => String::new(),
     }
 }
@@ -124,14 +125,16 @@ impl Scope<'_> {
             return self.steady_rows(node);
         }
         match &node.kind {
-            Kind::Number(value) => Rows::scalar(&self.run.budget, self.steps.count, |_| *value),
+            Kind::Number(value) | Kind::Duration(value) => {
+                Rows::scalar(&self.run.budget, self.steps.count, |_| *value)
+            }
             Kind::Select(selector) => self.select(selector),
             Kind::Call { function, args } => self.call(*function, args),
             Kind::Aggregate(aggregate) => self.aggregate(aggregate),
             Kind::Negate(inner) => self.negate(inner),
             Kind::Binary(binary) => self.binary(binary),
-            Kind::Paren(inner) => self.rows(inner),
-            Kind::Text(_) | Kind::Range { .. } | Kind::Subquery { .. } => {
+            Kind::Plus(inner) | Kind::Paren(inner) => self.rows(inner),
+            Kind::Text(_) | Kind::Bytes(_) | Kind::Range { .. } | Kind::Subquery { .. } => {
                 let found = node.value_kind();
                 Err(EvalError::invalid(format!("unexpected {found} in the expression")))
             }
@@ -190,5 +193,5 @@ impl Scope<'_> {
 
 /// Whether evaluating a node at every step costs no more than doing it once.
 fn is_leaf(node: &Node) -> bool {
-    matches!(node.kind, Kind::Number(_) | Kind::Select(_) | Kind::Text(_))
+    matches!(node.kind, Kind::Number(_) | Kind::Duration(_) | Kind::Select(_) | Kind::Text(_))
 }
