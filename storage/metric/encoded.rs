@@ -61,6 +61,28 @@ impl<'a> EncodedLabels<'a> {
         builder.build()
     }
 
+    /// The labels for a message, as far as they can be read: broken bytes are replaced, long
+    /// texts and long lists cut.
+    #[must_use]
+    pub fn describe(self) -> String {
+        let mut shown = String::from("{");
+        let mut rest = self.0;
+        while let Some((body, after)) = varint(rest).and_then(|(_, body)| delimited(body)) {
+            if shown.len() > 200 {
+                shown.push('…');
+                break;
+            }
+            let (name, value) = name_and_value(body).unwrap_or((b"?", body));
+            let cut =
+                |text: &[u8]| String::from_utf8_lossy(text.get(..64).unwrap_or(text)).into_owned();
+            let comma = if shown.len() > 1 { ", " } else { "" };
+            shown.push_str(&format!("{comma}{}={:?}", cut(name), cut(value)));
+            rest = after;
+        }
+        shown.push('}');
+        shown
+    }
+
     fn malformed(self, rest: &[u8]) -> LabelError {
         let offset = (rest.as_ptr() as usize).saturating_sub(self.0.as_ptr() as usize);
         LabelError::Malformed { offset: offset.min(self.0.len()) }

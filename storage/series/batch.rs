@@ -17,10 +17,14 @@ pub(crate) fn hash_labels(bytes: &[u8]) -> u64 {
     HASHER.hash_one(bytes)
 }
 
+/// What a protocol demands of a label set beyond what the engine does; says what is wrong.
+pub type LabelCheck = fn(&[u8]) -> Result<(), &'static str>;
+
 /// Samples to append, borrowing the label bytes from where they arrived.
 #[derive(Debug, Default)]
 pub struct Batch<'a> {
     entries: Vec<Entry<'a>>,
+    check: Option<LabelCheck>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +45,15 @@ impl<'a> Batch<'a> {
     /// An empty batch with room for samples.
     #[must_use]
     pub fn with_capacity(samples: usize) -> Self {
-        Self { entries: Vec::with_capacity(samples) }
+        Self { entries: Vec::with_capacity(samples), check: None }
+    }
+
+    /// Puts label bytes to a check before they become a series. Those of a known series passed
+    /// it when they came first, so that in the long run it costs nothing.
+    #[must_use]
+    pub fn checked(mut self, check: LabelCheck) -> Self {
+        self.check = Some(check);
+        self
     }
 
     /// Adds a sample. Samples of one series that follow each other share the look-up when they
@@ -53,6 +65,11 @@ impl<'a> Batch<'a> {
             _ => hash_labels(labels),
         };
         self.entries.push(Entry { labels, hash, timestamp_ms, value });
+    }
+
+    /// Takes back all samples but the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        self.entries.truncate(len);
     }
 
     /// The number of samples.
@@ -69,6 +86,11 @@ impl<'a> Batch<'a> {
 
     pub(crate) fn entries(&self) -> &[Entry<'a>] {
         &self.entries
+    }
+
+    /// Checks the labels of a series that memory does not know.
+    pub(crate) fn check(&self, labels: &[u8]) -> Result<(), RejectReason> {
+        self.check.map_or(Ok(()), |check| check(labels).map_err(RejectReason::Protocol))
     }
 }
 
@@ -111,7 +133,7 @@ fn show_labels(bytes: &[u8]) -> String {
     };
     let shown = match EncodedLabels(bytes).to_labels(&generous) {
         Ok(labels) => labels.to_string(),
-        Err(_) => String::from_utf8_lossy(&bytes[..bytes.len().min(200)]).into_owned(),
+        Err(_) => EncodedLabels(bytes).describe(),
     };
     shown.chars().take(300).collect()
 }
@@ -138,6 +160,9 @@ pub enum RejectReason {
     /// The label set is wrong.
     #[error("{0}")]
     Labels(#[from] LabelError),
+    /// The label set is not what the sender's protocol demands.
+    #[error("{0}")]
+    Protocol(&'static str),
     /// The label set is empty.
     #[error("the series has no labels")]
     NoLabels,
@@ -175,7 +200,7 @@ impl RejectReason {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Labels(_) => "bad_labels",
+            Self::Labels(_) | Self::Protocol(_) => "bad_labels",
             Self::NoLabels => "no_labels",
             Self::TooOld { .. } => "too_old",
             Self::TooFarInFuture { .. } => "too_far_in_future",

@@ -37,7 +37,7 @@ mod select;
 mod slab;
 mod status;
 
-pub use batch::{Appended, Batch, RejectReason, Rejection};
+pub use batch::{Appended, Batch, LabelCheck, RejectReason, Rejection};
 pub use engine::{AppendError, FlushError, OpenError, Series};
 pub use lookup::Found;
 pub use options::{Now, Options};

@@ -79,6 +79,18 @@ impl<'a> Fields<'a> {
         Ok(Some((number, value)))
     }
 
+    /// The bytes of the next fields that have this one-byte tag and are length-delimited; what is
+    /// in them is not read.
+    pub(crate) fn take_run(&mut self, tag: u8) -> Result<&'a [u8], Broken> {
+        let from = self.at;
+        while self.bytes.get(self.at) == Some(&tag) {
+            self.at += 1;
+            let length = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
+            self.take(length)?;
+        }
+        Ok(self.bytes.get(from..self.at).unwrap_or_default())
+    }
+
     /// The next number of a packed list of varints.
     pub(crate) fn next_packed_varint(&mut self) -> Result<Option<u64>, Broken> {
         if self.at >= self.bytes.len() { Ok(None) } else { self.varint().map(Some) }

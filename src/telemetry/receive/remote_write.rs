@@ -1,7 +1,7 @@
 //! `remote_write` version 1: what a body says, and what of it can be stored.
 //!
 //! The body is walked once where it lies. Labels go to the engine as the encoded bytes that they
-//! are; a series whose labels are wrong is left out and named, its neighbours are kept.
+//! are; a series whose labels are wrong is left out and named there, its neighbours are kept.
 
 use metric::{EncodedLabels, METRIC_NAME, Metadata, MetricType};
 use series::{Appended, Batch, RejectReason};
@@ -12,13 +12,18 @@ use super::protobuf::{Broken, Fields, Value};
 const REASONS_SHOWN_MAX: usize = 10;
 /// Metadata entries taken from one request.
 const METADATA_MAX: usize = 10_000;
+/// Tag of a label within a series: field 1, length-delimited.
+const LABEL_TAG: u8 = 0x0a;
+/// Bytes that a series with one sample takes in most bodies.
+const SERIES_BYTES: usize = 128;
+const BROKEN: &str = "its labels are broken protobuf";
 /// Longest text of metadata, in bytes.
 const METADATA_BYTES_MAX: usize = 4_096;
 
 /// What a body holds.
 #[derive(Debug, Default)]
 pub(crate) struct WriteRequest<'a> {
-    /// The samples of series whose labels are in order.
+    /// The samples; the labels of their series are unchecked.
     pub batch: Batch<'a>,
     /// What metrics mean.
     pub metadata: Vec<(&'a str, Metadata)>,
@@ -76,8 +81,12 @@ impl Refused {
 }
 
 /// Walks a decoded body.
+///
+/// Labels are stepped over, not read: the engine finds a known series by their bytes, and puts
+/// those of a new one to [`check_labels`].
 pub(crate) fn walk(body: &[u8]) -> Result<WriteRequest<'_>, Broken> {
-    let mut request = WriteRequest::default();
+    let batch = Batch::with_capacity(body.len() / SERIES_BYTES).checked(check_labels);
+    let mut request = WriteRequest { batch, ..WriteRequest::default() };
     let mut fields = Fields::new(body);
     let mut position = 0;
     while let Some((number, value)) = fields.next_field()? {
@@ -100,91 +109,92 @@ fn walk_series<'a>(
     position: usize,
     request: &mut WriteRequest<'a>,
 ) -> Result<(), Broken> {
-    let labels = find_labels(message)?;
     let mut fields = message;
-    let mut samples = 0;
+    let labels = fields.take_run(LABEL_TAG)?;
+    let before = request.batch.len();
     while let Some((number, value)) = fields.next_field()? {
         match (number, value) {
-            (2, Value::Bytes(sample)) => {
-                samples += 1;
-                let (timestamp_ms, value) = walk_sample(sample)?;
-                if let Ok(labels) = labels {
-                    request.batch.push(EncodedLabels(labels), timestamp_ms, value);
-                }
+            (1, _) => {
+                request.batch.truncate(before);
+                return walk_reordered(message, position, request);
             }
+            (2, Value::Bytes(sample)) => request.push(labels, sample)?,
             (3, Value::Bytes(_)) => request.exemplars += 1,
             (4, Value::Bytes(_)) => request.histograms += 1,
             _ => {}
         }
     }
-    if let Err(wrong) = labels
-        && samples > 0
-    {
-        request.refused.add(samples, || wrong.describe(position, message));
+    Ok(())
+}
+
+/// A series whose labels do not come first, which is legal as long as they lie together.
+fn walk_reordered<'a>(
+    message: Fields<'a>,
+    position: usize,
+    request: &mut WriteRequest<'a>,
+) -> Result<(), Broken> {
+    let mut labels: Option<&[u8]> = None;
+    let mut samples = Vec::new();
+    let mut scattered = false;
+    let mut fields = message;
+    loop {
+        let run = fields.take_run(LABEL_TAG)?;
+        if !run.is_empty() {
+            scattered |= labels.is_some();
+            labels = Some(run);
+        }
+        match fields.next_field()? {
+            Some((2, Value::Bytes(sample))) => samples.push(sample),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    if scattered {
+        let name = || format!("series {}: its labels do not lie together", position + 1);
+        request.refused.add(samples.len() as u64, name);
+        return Ok(());
+    }
+    for sample in samples {
+        request.push(labels.unwrap_or_default(), sample)?;
     }
     Ok(())
 }
 
-/// What is wrong with a label set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WrongLabels {
-    None,
-    EmptyName,
-    Unsorted,
-    Duplicate,
-    Unnamed,
-    Scattered,
-}
-
-impl WrongLabels {
-    fn describe(self, position: usize, message: Fields<'_>) -> String {
-        let reason = match self {
-            Self::None => "it has no labels",
-            Self::EmptyName => "a label has an empty name",
-            Self::Unsorted => "its labels are not sorted by name",
-            Self::Duplicate => "a label occurs twice",
-            Self::Unnamed => "it has no metric name (__name__)",
-            Self::Scattered => "its labels do not lie together",
-        };
-        format!("series {} ({}): {reason}", position + 1, show(message))
+impl<'a> WriteRequest<'a> {
+    fn push(&mut self, labels: &'a [u8], sample: Fields<'a>) -> Result<(), Broken> {
+        let (timestamp_ms, value) = walk_sample(sample)?;
+        self.batch.push(EncodedLabels(labels), timestamp_ms, value);
+        Ok(())
     }
 }
 
-/// The bytes of the labels, which must lie together, sorted, each once.
-fn find_labels(message: Fields<'_>) -> Result<Result<&[u8], WrongLabels>, Broken> {
-    let mut fields = message;
-    let (mut from, mut to) = (0, 0);
+/// What the protocol demands of the labels of a series: each once, sorted, named.
+pub(crate) fn check_labels(labels: &[u8]) -> Result<(), &'static str> {
+    let mut fields = Fields::new(labels);
     let mut last: &[u8] = &[];
     let mut named = false;
-    loop {
-        let before = fields.position();
-        let Some((number, value)) = fields.next_field()? else { break };
-        let (1, Value::Bytes(label)) = (number, value) else { continue };
-        if to != 0 && to != before {
-            return Ok(Err(WrongLabels::Scattered));
-        }
-        if to == 0 {
-            from = before;
-        }
-        to = fields.position();
-        let name = label_name(label)?;
+    while let Some(field) = fields.next_field().map_err(|_| BROKEN)? {
+        let (1, Value::Bytes(label)) = field else { return Err(BROKEN) };
+        let name = label_name(label).map_err(|_| BROKEN)?;
         if name.is_empty() {
-            return Ok(Err(WrongLabels::EmptyName));
+            return Err("a label has an empty name");
         }
         if name <= last {
             let twice = name == last;
-            return Ok(Err(if twice { WrongLabels::Duplicate } else { WrongLabels::Unsorted }));
+            return Err(if twice {
+                "a label occurs twice"
+            } else {
+                "its labels are not sorted by name"
+            });
         }
         named |= name == METRIC_NAME.as_bytes();
         last = name;
     }
-    if to == 0 {
-        return Ok(Err(WrongLabels::None));
+    match (last.is_empty(), named) {
+        (true, _) => Err("it has no labels"),
+        (false, false) => Err("it has no metric name (__name__)"),
+        (false, true) => Ok(()),
     }
-    if !named {
-        return Ok(Err(WrongLabels::Unnamed));
-    }
-    Ok(Ok(message.as_bytes().get(from..to).unwrap_or_default()))
 }
 
 fn label_name(mut label: Fields<'_>) -> Result<&[u8], Broken> {
@@ -244,28 +254,4 @@ fn cut(text: &str) -> String {
         end -= 1;
     }
     text[..end].to_owned()
-}
-
-/// The labels of a series for a message, as far as they can be read.
-fn show(mut message: Fields<'_>) -> String {
-    let mut shown = String::from("{");
-    while let Ok(Some((number, value))) = message.next_field() {
-        let (1, Value::Bytes(mut label)) = (number, value) else { continue };
-        let mut parts = [String::new(), String::new()];
-        while let Ok(Some((number, value))) = label.next_field() {
-            if let (1 | 2, Value::Bytes(text)) = (number, value) {
-                let head = text.as_bytes().get(..64).unwrap_or(text.as_bytes());
-                let place = usize::from(number == 2);
-                parts[place] = String::from_utf8_lossy(head).into_owned();
-            }
-        }
-        if shown.len() > 200 {
-            shown.push('…');
-            break;
-        }
-        let comma = if shown.len() > 1 { ", " } else { "" };
-        shown.push_str(&format!("{comma}{}={:?}", parts[0], parts[1]));
-    }
-    shown.push('}');
-    shown
 }

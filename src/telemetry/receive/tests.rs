@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::body::unsnap;
-use super::remote_write::walk;
+use super::remote_write::{check_labels, walk};
 use crate::room::{Body, Room};
 
 /// Protobuf by hand: a length-delimited field.
@@ -47,11 +47,6 @@ pub(crate) fn metadata(family: &str, kind: u8, help: &str) -> Vec<u8> {
     field(3, &parts.concat())
 }
 
-/// What a body is refused for, one reason a series.
-fn refused(body: &[u8]) -> Vec<String> {
-    walk(body).unwrap().refused.reasons
-}
-
 #[test]
 fn good_series_and_metadata_are_found() {
     let body = [
@@ -80,25 +75,29 @@ fn exemplars_and_histograms_are_counted() {
 }
 
 #[test]
-fn wrong_labels_are_named_and_neighbours_kept() {
-    let check = |labels: &[(&str, &str)], reason: &str| {
-        let good = series(&[("__name__", "good")], &[(1.0, 1)]);
-        let body = [series(labels, &[(1.0, 1), (2.0, 2)]), good].concat();
-        let request = walk(&body).unwrap();
-        assert_eq!((request.batch.len(), request.refused.samples), (1, 2), "{reason}");
-        let told = &request.refused.reasons[0];
-        assert!(told.starts_with("series 1 ({") && told.ends_with(reason), "{told}");
+fn wrong_labels_are_named() {
+    let check = |labels: &[(&str, &str)]| {
+        let encoded: Vec<u8> = labels.iter().flat_map(|(name, value)| label(name, value)).collect();
+        check_labels(&encoded)
     };
-    check(&[("b", "1"), ("__name__", "a")], "its labels are not sorted by name");
-    check(&[("__name__", "a"), ("b", "1"), ("b", "2")], "a label occurs twice");
-    check(&[("", "x"), ("__name__", "a")], "a label has an empty name");
-    check(&[("b", "x")], "it has no metric name (__name__)");
-    check(&[], "it has no labels");
+    assert_eq!(check(&[("__name__", "a"), ("b", "1")]), Ok(()));
+    assert_eq!(check(&[("b", "1"), ("__name__", "a")]), Err("its labels are not sorted by name"));
+    assert_eq!(check(&[("__name__", "a"), ("b", "1"), ("b", "2")]), Err("a label occurs twice"));
+    assert_eq!(check(&[("", "x"), ("__name__", "a")]), Err("a label has an empty name"));
+    assert_eq!(check(&[("b", "x")]), Err("it has no metric name (__name__)"));
+    assert_eq!(check(&[]), Err("it has no labels"));
+    assert_eq!(check_labels(&label("__name__", "a")[..5]), Err("its labels are broken protobuf"));
+    assert_eq!(check_labels(&field(1, b"\x0a\x09")), Err("its labels are broken protobuf"));
+}
+
+#[test]
+fn scattered_labels_are_refused_and_neighbours_kept() {
     let scattered =
         [label("__name__", "a"), sample(1.0, 1), label("b", "1"), sample(2.0, 2)].concat();
-    assert!(refused(&field(1, &scattered))[0].ends_with("its labels do not lie together"));
-    // Without samples there is nothing to refuse.
-    assert!(refused(&series(&[("b", "x")], &[])).is_empty());
+    let body = [field(1, &scattered), series(&[("__name__", "good")], &[(1.0, 1)])].concat();
+    let request = walk(&body).unwrap();
+    assert_eq!((request.batch.len(), request.refused.samples), (1, 2));
+    assert_eq!(request.refused.reasons, ["series 1: its labels do not lie together"]);
 }
 
 #[test]
@@ -122,7 +121,8 @@ fn broken_bytes_are_placed() {
 
 #[test]
 fn a_long_list_of_reasons_is_cut() {
-    let body = series(&[("b", "x")], &[(1.0, 1)]).repeat(500);
+    let scattered = [label("__name__", "a"), sample(1.0, 1), label("b", "1")].concat();
+    let body = field(1, &scattered).repeat(500);
     let refused = walk(&body).unwrap().refused;
     assert_eq!((refused.samples, refused.reasons.len()), (500, 10));
     assert!(refused.describe().ends_with("; and 490 more"));

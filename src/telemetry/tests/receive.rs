@@ -50,7 +50,9 @@ async fn bad_samples_are_named_and_good_ones_kept() {
     let now = bed.clock.now().as_millis();
     let long = "v".repeat(5000);
     let mut good = Vec::new();
-    let bad: [(&str, Vec<u8>, &str); 6] = [
+    let bad: [(&str, Vec<u8>, &str); 8] = [
+        ("unnamed", series(&[("b", "1")], &[(1.0, now)]), "no metric name"),
+        ("none", series(&[], &[(1.0, now)]), "no labels"),
         ("unsorted", series(&[("b", "1"), ("__name__", "u")], &[(1.0, now)]), "not sorted"),
         ("twice", series(&[("__name__", "u"), ("b", "1"), ("b", "1")], &[(1.0, now)]), "twice"),
         ("empty", series(&[("", "1"), ("__name__", "u")], &[(1.0, now)]), "empty name"),

@@ -100,7 +100,7 @@ impl Head {
             }
             let slot = match last {
                 Some((labels, slot)) if std::ptr::eq(labels, entry.labels) => slot,
-                _ => match self.find_or_create(entry, window) {
+                _ => match self.find_or_create(batch, entry, window) {
                     Ok(slot) => slot,
                     Err(reason) => {
                         outcome.reject(position, entry, reason);
@@ -153,10 +153,16 @@ impl Head {
         self.table.find(hash, same).copied()
     }
 
-    fn find_or_create(&mut self, entry: &Entry<'_>, window: &Window) -> Result<u32, RejectReason> {
+    fn find_or_create(
+        &mut self,
+        batch: &Batch<'_>,
+        entry: &Entry<'_>,
+        window: &Window,
+    ) -> Result<u32, RejectReason> {
         if let Some(slot) = self.find(entry.hash, entry.labels) {
             return Ok(slot);
         }
+        batch.check(entry.labels)?;
         let labels = EncodedLabels(entry.labels).to_labels(&window.labels)?;
         if labels.is_empty() {
             return Err(RejectReason::NoLabels);

@@ -23,6 +23,9 @@ pub(crate) struct HeadSeries {
     pub(super) touched: u32,
 }
 
+/// Most bytes of one sample in the streaming form.
+const SAMPLE_BYTES_MAX: usize = 19;
+
 /// Samples of one epoch in order of time.
 #[derive(Debug)]
 struct Run {
@@ -179,9 +182,9 @@ impl HeadSeries {
 impl Run {
     fn push(&mut self, timestamp_ms: i64, bits: u64) -> &[u8] {
         let from = self.bytes.len();
-        if self.bytes.capacity() - from < 24 {
+        if self.bytes.capacity() - from < SAMPLE_BYTES_MAX {
             // Doubling would waste a third of the largest part of the memory.
-            self.bytes.reserve_exact(24.max(from / 4));
+            self.bytes.reserve_exact((2 * SAMPLE_BYTES_MAX).max(from / 3));
         }
         if self.state.count == 0 {
             self.first_ms = timestamp_ms;
