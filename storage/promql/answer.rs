@@ -1,6 +1,8 @@
 //! What a query answers.
 
-use metric::Labels;
+use std::sync::Arc;
+
+use metric::{Histogram, Labels};
 
 /// The answer to a query.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +30,7 @@ pub enum Value {
         text: String,
     },
     /// One point for each series, in the order that the expression asks for.
-    Vector(Vec<(Labels, Point)>),
+    Vector(Vec<(Labels, VectorPoint)>),
     /// Many points for each series, in label order.
     Matrix(Vec<Series>),
 }
@@ -42,13 +44,69 @@ pub struct Point {
     pub value: f64,
 }
 
-/// The points of one series, ascending.
-#[derive(Debug, Clone, PartialEq)]
+/// A value of a vector at a time: a number or a native histogram.
+#[derive(Debug, Clone)]
+pub struct VectorPoint {
+    /// Milliseconds since the epoch.
+    pub timestamp_ms: i64,
+    /// The number; NaN if there is a histogram.
+    pub value: f64,
+    /// The histogram, if it is one.
+    pub histogram: Option<Arc<Histogram>>,
+}
+
+impl VectorPoint {
+    /// The point, if it is a number.
+    #[must_use]
+    pub fn number(&self) -> Option<Point> {
+        let point = Point { timestamp_ms: self.timestamp_ms, value: self.value };
+        self.histogram.is_none().then_some(point)
+    }
+}
+
+impl From<Point> for VectorPoint {
+    fn from(point: Point) -> Self {
+        Self { timestamp_ms: point.timestamp_ms, value: point.value, histogram: None }
+    }
+}
+
+impl PartialEq for VectorPoint {
+    /// Equality of numbers; histograms are equal when each of their numbers has the same bits.
+    fn eq(&self, other: &Self) -> bool {
+        let same_value = match (&self.histogram, &other.histogram) {
+            (None, None) => self.value == other.value,
+            (Some(a), Some(b)) => a.same(b),
+            _ => false,
+        };
+        same_value && self.timestamp_ms == other.timestamp_ms
+    }
+}
+
+/// A native histogram at a time.
+#[derive(Debug, Clone)]
+pub struct HistogramPoint {
+    /// Milliseconds since the epoch.
+    pub timestamp_ms: i64,
+    /// The distribution.
+    pub histogram: Arc<Histogram>,
+}
+
+impl PartialEq for HistogramPoint {
+    /// Histograms are equal when each of their numbers has the same bits.
+    fn eq(&self, other: &Self) -> bool {
+        self.timestamp_ms == other.timestamp_ms && self.histogram.same(&other.histogram)
+    }
+}
+
+/// The points of one series, ascending: there is a number, a histogram or nothing at each time.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Series {
     /// What identifies the series.
     pub labels: Labels,
-    /// Never empty.
+    /// The numbers. Empty only if there are histograms.
     pub points: Vec<Point>,
+    /// The native histograms; most series have none.
+    pub histograms: Vec<HistogramPoint>,
 }
 
 /// What an evaluation cost.

@@ -30,7 +30,7 @@ use metric::SeriesReader;
 
 use formula::QueryTimes;
 
-pub use answer::{Answer, EvalStats, Point, Series, Value};
+pub use answer::{Answer, EvalStats, HistogramPoint, Point, Series, Value, VectorPoint};
 pub use error::{EvalError, LimitName, ParseError};
 pub use expr::{Expr, Span, ValueKind};
 pub use format::{format_value, parse_duration_ms};

@@ -42,3 +42,8 @@ fn insert(notes: &mut BTreeSet<String>, note: String) -> bool {
     }
     notes.len() < NOTES_MAX && notes.insert(note)
 }
+
+/// The metric's name at the end of a note, if there is one.
+pub(crate) fn for_metric(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" for metric name {name:?}") }
+}

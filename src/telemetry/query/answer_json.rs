@@ -5,9 +5,11 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use metric::Labels;
-use promql::{Answer, EvalStats, Point, Series, Value};
+use promql::{Answer, EvalStats, HistogramPoint, Point, Series, Value, VectorPoint};
 
-use super::json::{push, push_labels, push_notes, push_text, push_time, push_value};
+use super::json::{
+    push, push_histogram, push_labels, push_notes, push_text, push_time, push_value,
+};
 
 /// About how many bytes a piece has.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -22,7 +24,7 @@ pub(crate) struct AnswerJson {
 
 #[derive(Debug)]
 enum Rest {
-    Vector(VecDeque<(Labels, Point)>),
+    Vector(VecDeque<(Labels, VectorPoint)>),
     Matrix(VecDeque<Series>, usize),
     Done,
 }
@@ -95,8 +97,7 @@ impl AnswerJson {
                 Rest::Vector(items) => match items.pop_front() {
                     Some((labels, point)) => {
                         begin_series(out, &labels, &mut self.first);
-                        out.extend_from_slice(b",\"value\":");
-                        push_point(out, point);
+                        push_vector_point(out, point);
                         out.push(b'}');
                         true
                     }
@@ -115,7 +116,8 @@ impl AnswerJson {
     }
 }
 
-/// Writes points of the first series until the piece is full or the series ends.
+/// Writes points of the first series until the piece is full or the series ends. `at` counts the
+/// numbers and behind them the histograms.
 fn write_matrix(
     items: &mut VecDeque<Series>,
     at: &mut usize,
@@ -125,16 +127,24 @@ fn write_matrix(
     let Some(series) = items.front() else { return false };
     if *at == 0 {
         begin_series(out, &series.labels, first);
-        out.extend_from_slice(b",\"values\":[");
     }
-    while let Some(point) = series.points.get(*at) {
+    let numbers = series.points.len();
+    while *at < numbers + series.histograms.len() {
         if out.len() >= PIECE_BYTES {
             return true;
         }
-        if *at > 0 {
-            out.push(b',');
+        let begin: &[u8] = match *at {
+            0 if numbers > 0 => b",\"values\":[",
+            0 => b",\"histograms\":[",
+            at if at == numbers => b"],\"histograms\":[",
+            _ => b",",
+        };
+        out.extend_from_slice(begin);
+        if let Some(point) = series.points.get(*at) {
+            push_point(out, *point);
+        } else if let Some(point) = series.histograms.get(*at - numbers) {
+            push_histogram_point(out, point);
         }
-        push_point(out, *point);
         *at += 1;
     }
     out.extend_from_slice(b"]}");
@@ -156,6 +166,25 @@ fn push_point(out: &mut Vec<u8>, point: Point) {
     push_time(out, point.timestamp_ms);
     out.push(b',');
     push_value(out, point.value);
+    out.push(b']');
+}
+
+fn push_vector_point(out: &mut Vec<u8>, point: VectorPoint) {
+    let VectorPoint { timestamp_ms, value, histogram } = point;
+    if let Some(histogram) = histogram {
+        out.extend_from_slice(b",\"histogram\":");
+        push_histogram_point(out, &HistogramPoint { timestamp_ms, histogram });
+    } else {
+        out.extend_from_slice(b",\"value\":");
+        push_point(out, Point { timestamp_ms, value });
+    }
+}
+
+fn push_histogram_point(out: &mut Vec<u8>, point: &HistogramPoint) {
+    out.push(b'[');
+    push_time(out, point.timestamp_ms);
+    out.push(b',');
+    push_histogram(out, &point.histogram);
     out.push(b']');
 }
 

@@ -101,9 +101,11 @@ impl AnswerCsv {
     pub(crate) fn new(answer: Answer) -> Result<Self, QueryError> {
         let rest: VecDeque<(Labels, Vec<Point>)> = match answer.value {
             Value::Scalar(point) => [(Labels::empty(), vec![point])].into(),
-            Value::Vector(items) => {
-                items.into_iter().map(|(labels, point)| (labels, vec![point])).collect()
-            }
+            // A histogram has no cell of its own.
+            Value::Vector(items) => items
+                .into_iter()
+                .filter_map(|(labels, point)| Some((labels, vec![point.number()?])))
+                .collect(),
             Value::Matrix(items) => {
                 items.into_iter().map(|series| (series.labels, series.points)).collect()
             }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use metric::Labels;
+use metric::{Bucket, Histogram, Labels};
 
 /// Appends a JSON string.
 pub(crate) fn push_text(out: &mut Vec<u8>, text: &str) {
@@ -74,6 +74,37 @@ fn push_exponent(out: &mut Vec<u8>, value: f64) {
         None => ('+', exponent),
     };
     push(out, format_args!("{digits}e{sign}{exponent:0>2}"));
+}
+
+/// Appends a native histogram: count, sum and the buckets that are not empty, each with a number
+/// that says which of its bounds belong to it (0 the upper, 1 the lower, 2 none, 3 both).
+pub(crate) fn push_histogram(out: &mut Vec<u8>, histogram: &Histogram) {
+    out.extend_from_slice(b"{\"count\":");
+    push_value(out, histogram.count);
+    out.extend_from_slice(b",\"sum\":");
+    push_value(out, histogram.sum);
+    let buckets = histogram.buckets();
+    let mut full = buckets.iter().filter(|bucket| bucket.count != 0.0).peekable();
+    if full.peek().is_some() {
+        out.extend_from_slice(b",\"buckets\":");
+        push_list(out, full, push_bucket);
+    }
+    out.push(b'}');
+}
+
+fn push_bucket(out: &mut Vec<u8>, bucket: &Bucket) {
+    let bounds = match (bucket.lower_inclusive, bucket.upper_inclusive) {
+        (false, true) => 0,
+        (true, false) => 1,
+        (false, false) => 2,
+        (true, true) => 3,
+    };
+    push(out, format_args!("[{bounds}"));
+    for number in [bucket.lower, bucket.upper, bucket.count] {
+        out.push(b',');
+        push_value(out, number);
+    }
+    out.push(b']');
 }
 
 /// Appends labels as an object.

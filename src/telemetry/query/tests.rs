@@ -1,8 +1,10 @@
 //! Tests of the JSON that answers are written in.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use metric::Labels;
-use promql::{Answer, EvalStats, Point, Series, Value};
+use metric::{Buckets, Histogram, Labels};
+use promql::{Answer, EvalStats, HistogramPoint, Point, Series, Value, VectorPoint};
 use proptest::prelude::*;
 
 use super::answer_json::{AnswerJson, pieces};
@@ -76,21 +78,57 @@ fn every_kind_of_answer() {
     );
     check(Value::Vector(Vec::new()), r#"{"resultType":"vector","result":[]}"#);
     check(
-        Value::Vector(vec![(labels.clone(), point), (Labels::empty(), point)]),
+        Value::Vector(vec![(labels.clone(), point.into()), (Labels::empty(), point.into())]),
         r#"{"resultType":"vector","result":[{"metric":{"__name__":"a","b":"\"\n"},"value":[1.500,"2"]},{"metric":{},"value":[1.500,"2"]}]}"#,
     );
     let later = Point { timestamp_ms: 3_000, value: f64::NAN };
     check(
         Value::Matrix(vec![
-            Series { labels: labels.clone(), points: vec![point, later] },
-            Series { labels: Labels::empty(), points: vec![point] },
+            Series { labels: labels.clone(), points: vec![point, later], ..Series::default() },
+            Series { points: vec![point], ..Series::default() },
         ]),
         r#"{"resultType":"matrix","result":[{"metric":{"__name__":"a","b":"\"\n"},"values":[[1.500,"2"],[3,"NaN"]]},{"metric":{},"values":[[1.500,"2"]]}]}"#,
     );
-    let (cut, _) =
-        whole(answer(Value::Vector(vec![(labels.clone(), point), (labels, point)])), Some(1));
+    let (cut, _) = whole(
+        answer(Value::Vector(vec![(labels.clone(), point.into()), (labels, point.into())])),
+        Some(1),
+    );
     assert!(cut.contains(r#""warnings":["results truncated due to limit"]"#), "{cut}");
     assert_eq!(cut.matches("metric").count(), 1);
+}
+
+#[test]
+fn histograms_are_written_as_prometheus_writes_them() {
+    let mut histogram = Histogram { count: 9.0, sum: 1e21, ..Histogram::default() };
+    (histogram.zero_threshold, histogram.zero_count) = (0.25, 3.0);
+    histogram.positive = Buckets::dense(0, vec![2.0, 0.0, 0.5]).unwrap();
+    histogram.negative = Buckets::dense(1, vec![1.0]).unwrap();
+    let histogram = Arc::new(histogram);
+    let written = r#"{"count":"9","sum":"1e+21","buckets":[[1,"-2","-1","1"],[3,"-0.25","0.25","3"],[0,"0.5","1","2"],[0,"2","4","0.5"]]}"#;
+    let of = |value: Value| whole(answer(value), None).0;
+    let at = VectorPoint {
+        timestamp_ms: 1_000,
+        value: f64::NAN,
+        histogram: Some(Arc::clone(&histogram)),
+    };
+    let vector = of(Value::Vector(vec![(Labels::empty(), at)]));
+    assert!(
+        vector.contains(&format!(r#"{{"metric":{{}},"histogram":[1,{written}]}}"#)),
+        "{vector}"
+    );
+    let point = HistogramPoint { timestamp_ms: 2_000, histogram };
+    let histograms = vec![point.clone(), point];
+    let points = vec![Point { timestamp_ms: 1_000, value: 1.0 }];
+    let mixed = Series { points, histograms: histograms.clone(), ..Series::default() };
+    let matrix = of(Value::Matrix(vec![mixed, Series { histograms, ..Series::default() }]));
+    let list = format!(r#""histograms":[[2,{written}],[2,{written}]]"#);
+    let expected =
+        format!(r#"[{{"metric":{{}},"values":[[1,"1"]],{list}}},{{"metric":{{}},{list}}}]"#);
+    assert!(matrix.contains(&expected), "{matrix}");
+    let empty = HistogramPoint { timestamp_ms: 0, histogram: Arc::default() };
+    let series = Series { histograms: vec![empty], ..Series::default() };
+    let text = of(Value::Matrix(vec![series]));
+    assert!(text.contains(r#""histograms":[[0,{"count":"0","sum":"0"}]]"#), "{text}");
 }
 
 #[test]
@@ -101,6 +139,7 @@ fn large_answers_come_in_pieces() {
         .map(|n| Series {
             labels: Labels::new([("n", n.to_string().as_str())]).unwrap(),
             points: points.clone(),
+            ..Series::default()
         })
         .collect();
     let (text, count) = whole(answer(Value::Matrix(series)), None);
@@ -112,7 +151,7 @@ fn large_answers_come_in_pieces() {
     let vector = (0..20_000)
         .map(|n| {
             let labels = Labels::new([("n", n.to_string().as_str())]).unwrap();
-            (labels, Point { timestamp_ms: 1, value: 1.0 })
+            (labels, Point { timestamp_ms: 1, value: 1.0 }.into())
         })
         .collect();
     let (text, count) = whole(answer(Value::Vector(vector)), None);

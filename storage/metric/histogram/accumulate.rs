@@ -160,6 +160,11 @@ impl<T: Tally> Accumulator<T> {
         collide
     }
 
+    /// Lowers the resolution of exponential buckets.
+    pub(super) fn reduce(&mut self, schema: i8) {
+        self.body.reduce(schema);
+    }
+
     /// Multiplies everything.
     pub fn scale(&mut self, factor: f64) {
         let Self { body, count, sum, .. } = self;

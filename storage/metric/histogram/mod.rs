@@ -259,6 +259,16 @@ impl Histogram {
         Ok(merged)
     }
 
+    /// Lowers the resolution to that of a standard schema, if it is higher. Custom buckets stay.
+    pub fn reduce(&mut self, schema: i8) {
+        if self.has_custom_buckets() || schema >= self.schema {
+            return;
+        }
+        let mut reduced = Accumulator::<f64>::of(self);
+        reduced.reduce(schema);
+        *self = reduced.histogram();
+    }
+
     /// Removes empty buckets, and spans that nothing separates.
     pub fn compact(&mut self) {
         self.positive.compact();

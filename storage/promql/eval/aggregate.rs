@@ -1,13 +1,17 @@
 //! Aggregations over label sets.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use metric::{Labels, LabelsBuilder};
 
+use super::gathering::Gathering;
+use super::histogram_text;
 use super::kahan::{Mean, Sum};
 use super::matching::Groups;
+use super::noting::Noting;
 use super::quantile::{is_quantile, quantile};
-use super::row::{Column, Row, Rows};
+use super::row::{Column, Datum, Row, Rows};
 use super::run::Scope;
 use crate::error::EvalError;
 use crate::expr::{Aggregate, AggregateOp, Grouping, Kind, Span};
@@ -18,7 +22,7 @@ use crate::quote::quote_bytes;
 const CELL_UNITS: u64 = 5;
 
 impl Scope<'_> {
-    pub(crate) fn aggregate(&self, node: &Aggregate) -> Result<Rows, EvalError> {
+    pub(crate) fn aggregate(&self, node: &Aggregate, span: Span) -> Result<Rows, EvalError> {
         let param = match &node.param {
             Some(param) if node.op != AggregateOp::CountValues => {
                 Some(self.rows(param)?.into_scalar())
@@ -36,39 +40,53 @@ impl Scope<'_> {
                 | AggregateOp::LimitK
                 | AggregateOp::LimitRatio,
                 Some(k),
-            ) => self.rank(node, &k, param_span, rows),
-            (op, _) => self.fold(op, &node.grouping, &rows),
+            ) => self.rank(node, &k, (span, param_span), rows),
+            (op, _) => self.fold(op, node, &rows),
         }
     }
 
     /// The aggregations that keep one cell per group and step.
-    fn fold(&self, op: AggregateOp, by: &Grouping, rows: &Rows) -> Result<Rows, EvalError> {
+    fn fold(&self, op: AggregateOp, node: &Aggregate, rows: &Rows) -> Result<Rows, EvalError> {
         let steps = self.steps.count;
         let mut groups = Groups::default();
-        let numbers = groups.of_rows(&rows.list, by);
+        let numbers = groups.of_rows(&rows.list, &node.grouping);
+        let mut gathering = Gathering::new(self.run, op, node.inner.unparen().span);
         let mut charge = self.run.budget.charge();
         charge.grow(groups.len() as u64 * steps as u64 * CELL_UNITS)?;
         let mut cells: Vec<Option<Cell>> = vec![None; groups.len() * steps];
         for (row, group) in rows.list.iter().zip(&numbers) {
             self.run.check()?;
             let cells = &mut cells[group * steps..(group + 1) * steps];
-            for (step, value) in row.column.present() {
-                match &mut cells[step] {
-                    Some(cell) => cell.add(op, value),
-                    empty => *empty = Some(Cell::of(op, value)),
+            let mut add = |step: usize, value: f64| match &mut cells[step] {
+                Some(cell) => cell.add(op, value),
+                empty => *empty = Some(Cell::of(op, value)),
+            };
+            row.column.floats().for_each(|(step, value)| add(step, value));
+            for (step, histogram) in row.column.histograms() {
+                match op {
+                    // It counts, whatever it is.
+                    AggregateOp::Count | AggregateOp::Group => add(step, f64::NAN),
+                    _ => {
+                        gathering.add(group * steps + step, histogram, &row.labels, &mut charge)?;
+                    }
                 }
             }
         }
+        let gathered = gathering.finish(&mut cells);
         let dropping = dropping_names(&rows.list, &numbers, groups.len());
         let mut out = Rows::new(&self.run.budget, steps);
-        for group in 0..groups.len() {
+        for (group, drop_name) in dropping.into_iter().enumerate() {
             let mut column = Column::absent(steps);
-            for (step, cell) in cells[group * steps..(group + 1) * steps].iter().enumerate() {
+            let first = group * steps;
+            for (step, cell) in cells[first..first + steps].iter().enumerate() {
                 if let Some(cell) = cell {
                     column.set(step, cell.finish(op));
                 }
             }
-            out.push(groups.key(group).clone(), dropping[group], column)?;
+            for (at, histogram) in gathered.range(first..first + steps) {
+                column.set_datum(at - first, Datum::Histogram(Arc::clone(histogram)));
+            }
+            out.push(groups.key(group).clone(), drop_name, column)?;
         }
         Ok(out)
     }
@@ -80,7 +98,7 @@ impl Scope<'_> {
         span: Span,
         rows: &Rows,
     ) -> Result<Rows, EvalError> {
-        for (_, q) in q.present().filter(|(_, q)| !is_quantile(*q)) {
+        for (_, q) in q.floats().filter(|(_, q)| !is_quantile(*q)) {
             self.warn_quantile(span, q);
         }
         let steps = self.steps.count;
@@ -91,6 +109,9 @@ impl Scope<'_> {
             members[*group].push(row);
         }
         let dropping = dropping_names(&rows.list, &numbers, groups.len());
+        if rows.list.iter().any(|row| row.column.has_histograms()) {
+            Noting::unnamed(self.run, node.inner.unparen().span).ignored_in("quantile");
+        }
         let mut out = Rows::new(&self.run.budget, steps);
         let mut values = Vec::new();
         for (group, members) in members.iter().enumerate() {
@@ -128,26 +149,32 @@ impl Scope<'_> {
         let mut index: HashMap<Labels, usize> = HashMap::new();
         for row in &rows.list {
             self.run.check()?;
+            let mut place_of = |out: &mut Rows, value: &str| {
+                let mut labels = LabelsBuilder::from_labels(&row.labels);
+                labels.set(label, value);
+                place(out, &mut index, grouping.key(&labels.build().unwrap_or_default()))
+            };
             let mut last: Option<(u64, usize)> = None;
-            for (step, value) in row.column.present() {
+            for (step, value) in row.column.floats() {
                 let bits = value.to_bits();
                 let at = match last {
                     Some((known, at)) if known == bits => at,
-                    _ => {
-                        let mut labels = LabelsBuilder::from_labels(&row.labels);
-                        labels.set(label, &format_value(value));
-                        let labels = labels.build().unwrap_or_default();
-                        let key = grouping.key(&labels);
-                        place(&mut out, &mut index, key)?
-                    }
+                    _ => place_of(&mut out, &format_value(value))?,
                 };
                 last = Some((bits, at));
-                let column = &mut out.list[at].column;
-                column.set(step, column.get(step).unwrap_or(0.0) + 1.0);
+                count_one(&mut out.list[at].column, step);
+            }
+            for (step, histogram) in row.column.histograms() {
+                let at = place_of(&mut out, &histogram_text::text(histogram))?;
+                count_one(&mut out.list[at].column, step);
             }
         }
         Ok(out)
     }
+}
+
+fn count_one(column: &mut Column, step: usize) {
+    column.set(step, column.get(step).unwrap_or(0.0) + 1.0);
 }
 
 /// The row with these labels, made if it is not there.
@@ -177,7 +204,7 @@ fn dropping_names(rows: &[Row], numbers: &[usize], groups: usize) -> Vec<bool> {
 
 /// What an aggregation knows of one group at one step.
 #[derive(Debug, Clone, Copy)]
-enum Cell {
+pub(crate) enum Cell {
     Sum(Sum),
     Mean(Mean),
     Value(f64),

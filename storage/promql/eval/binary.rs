@@ -4,23 +4,29 @@ use std::collections::HashMap;
 
 use metric::{Labels, LabelsBuilder, METRIC_NAME};
 
+use super::histogram_binary::{apply_any, beside_scalar, is_trim, kept};
 use super::matching::Groups;
+use super::noting::Noting;
 use super::row::{Column, Row, Rows, mark_present};
-use super::run::Scope;
+use super::run::{HistogramUse, Scope};
 use crate::error::EvalError;
-use crate::expr::{Binary, BinaryOp, ManySide, Matching, ValueKind};
+use crate::expr::{Binary, BinaryOp, ManySide, Matching, Span, ValueKind};
 
 impl Scope<'_> {
-    pub(crate) fn binary(&self, node: &Binary) -> Result<Rows, EvalError> {
-        let left = self.rows(&node.left)?;
-        let right = self.rows(&node.right)?;
+    pub(crate) fn binary(&self, node: &Binary, span: Span) -> Result<Rows, EvalError> {
+        let compares = matches!(node.op, BinaryOp::Eq | BinaryOp::Ne) || is_trim(node.op);
+        let needs = if compares { HistogramUse::Buckets } else { HistogramUse::Whole };
+        let inner = self.using(needs);
+        let left = inner.rows(&node.left)?;
+        let right = inner.rows(&node.right)?;
+        let noting = Noting::unnamed(self.run, span);
         let scalar = |side: ValueKind| side == ValueKind::Scalar;
         match (scalar(node.left.value_kind()), scalar(node.right.value_kind())) {
             (true, true) => self.scalars(node.op, left, right),
-            (false, true) => self.vector_scalar(node, left, right, false),
-            (true, false) => self.vector_scalar(node, right, left, true),
+            (false, true) => self.vector_scalar(node, left, right, false, &noting),
+            (true, false) => self.vector_scalar(node, right, left, true, &noting),
             (false, false) if node.op.is_set() => self.set(node, left, right),
-            (false, false) => self.vectors(node, left, right),
+            (false, false) => self.vectors(node, left, right, &noting),
         }
     }
 
@@ -39,9 +45,14 @@ impl Scope<'_> {
         mut vector: Rows,
         scalar: Rows,
         swapped: bool,
+        noting: &Noting<'_>,
     ) -> Result<Rows, EvalError> {
         let scalar = scalar.into_scalar();
         for row in &mut vector.list {
+            if row.column.has_histograms() || is_trim(node.op) {
+                row.column = beside_scalar(node, &row.column, &scalar, swapped, noting);
+                continue;
+            }
             row.column.filter_map(|step, value| {
                 let other = scalar.number(step);
                 let (a, b) = if swapped { (other, value) } else { (value, other) };
@@ -61,7 +72,13 @@ impl Scope<'_> {
         Ok(vector)
     }
 
-    fn vectors(&self, node: &Binary, left: Rows, right: Rows) -> Result<Rows, EvalError> {
+    fn vectors(
+        &self,
+        node: &Binary,
+        left: Rows,
+        right: Rows,
+        noting: &Noting<'_>,
+    ) -> Result<Rows, EvalError> {
         let swapped = node.matching.side == ManySide::Right;
         let (mut many, mut one) = if swapped { (right, left) } else { (left, right) };
         self.fill(node, swapped, &mut many, &mut one)?;
@@ -85,7 +102,7 @@ impl Scope<'_> {
         for group in ones.iter().chain(&stranger_ones) {
             self.refuse_duplicates(&node.matching, group, &any_many)?;
         }
-        let mut pairing = Pairing::new(node, swapped, &many_groups, groups.len());
+        let mut pairing = Pairing::new(node, *noting, &many_groups, groups.len());
         let mut out = Rows::new(&self.run.budget, self.steps.count);
         for (row, group) in many.list.iter().zip(&many_groups) {
             self.run.check()?;
@@ -186,14 +203,14 @@ impl Scope<'_> {
         let mut columns: Vec<Column> = Vec::new();
         columns.resize_with(groups.len(), || Column::absent(steps));
         for (row, group) in waiting.list.iter().zip(&numbers) {
-            for (step, _) in row.column.present() {
+            for step in row.column.present() {
                 columns[*group].set(step, value);
             }
         }
         for row in &present.list {
             self.run.check()?;
             if let Some(group) = groups.find(&node.matching.on.key(&row.labels)) {
-                row.column.present().for_each(|(step, _)| columns[group].remove(step));
+                row.column.present().for_each(|step| columns[group].remove(step));
             }
         }
         let rows = columns.into_iter().enumerate().filter(|(_, column)| !column.is_empty());
@@ -206,6 +223,7 @@ impl Scope<'_> {
 /// Pairs rows and remembers which steps of which group have found a match.
 struct Pairing<'n> {
     node: &'n Binary,
+    noting: Noting<'n>,
     swapped: bool,
     /// Whether a group has more than one row on the many side, so that matches can collide.
     crowded: Vec<bool>,
@@ -213,13 +231,14 @@ struct Pairing<'n> {
 }
 
 impl<'n> Pairing<'n> {
-    fn new(node: &'n Binary, swapped: bool, many_groups: &[usize], groups: usize) -> Self {
+    fn new(node: &'n Binary, noting: Noting<'n>, many_groups: &[usize], groups: usize) -> Self {
+        let swapped = node.matching.side == ManySide::Right;
         let mut members = vec![0_usize; groups];
         for group in many_groups {
             members[*group] += 1;
         }
         let crowded = members.iter().map(|count| *count > 1).collect();
-        Self { node, swapped, crowded, matched: HashMap::new() }
+        Self { node, noting, swapped, crowded, matched: HashMap::new() }
     }
 
     fn column(
@@ -229,6 +248,10 @@ impl<'n> Pairing<'n> {
         one: &Row,
         labels: &Labels,
     ) -> Result<Column, EvalError> {
+        let histograms = many.column.has_histograms() || one.column.has_histograms();
+        if histograms || is_trim(self.node.op) {
+            return self.mixed_column(group, many, one, labels);
+        }
         let mut column = many.column.clone();
         column.filter_map(|step, _| one.column.get(step));
         if self.crowded[group] {
@@ -246,6 +269,32 @@ impl<'n> Pairing<'n> {
         Ok(column)
     }
 
+    /// The column when not all values are numbers.
+    fn mixed_column(
+        &mut self,
+        group: usize,
+        many: &Row,
+        one: &Row,
+        labels: &Labels,
+    ) -> Result<Column, EvalError> {
+        let mut pairs = many.column.clone();
+        pairs.retain(|step| one.column.has(step));
+        if self.crowded[group] {
+            self.refuse_collision(group, &pairs, labels)?;
+        }
+        let mut column = Column::absent(pairs.steps());
+        for step in pairs.present() {
+            let sides = (pairs.datum(step), one.column.datum(step));
+            let (Some(value), Some(partner)) = sides else { continue };
+            let (a, b) = if self.swapped { (partner, value) } else { (value, partner) };
+            let applied = apply_any(self.node.op, &a, &b, &self.noting);
+            if let Some(result) = kept(applied, self.node.return_bool) {
+                column.set_datum(step, result);
+            }
+        }
+        Ok(column)
+    }
+
     fn refuse_collision(
         &mut self,
         group: usize,
@@ -256,7 +305,7 @@ impl<'n> Pairing<'n> {
         let key = (group, explicit.then(|| labels.clone()));
         let steps = pairs.steps();
         let matched = self.matched.entry(key).or_insert_with(|| vec![false; steps]);
-        if pairs.present().any(|(step, _)| matched[step]) {
+        if pairs.present().any(|step| matched[step]) {
             let what = if explicit {
                 "grouping labels must ensure unique matches"
             } else {
@@ -285,9 +334,12 @@ pub(crate) fn apply(op: BinaryOp, a: f64, b: f64) -> (f64, bool) {
         BinaryOp::Lt => (a, a < b),
         BinaryOp::Ge => (a, a >= b),
         BinaryOp::Le => (a, a <= b),
-        // Numbers cannot be trimmed.
-        BinaryOp::TrimUpper | BinaryOp::TrimLower => (f64::NAN, false),
-        BinaryOp::And | BinaryOp::Or | BinaryOp::Unless => (f64::NAN, false),
+        // Numbers cannot be trimmed, and sets are no business of single values.
+        BinaryOp::TrimUpper
+        | BinaryOp::TrimLower
+        | BinaryOp::And
+        | BinaryOp::Or
+        | BinaryOp::Unless => (f64::NAN, false),
     }
 }
 

@@ -1,16 +1,20 @@
-//! Functions of classic histograms, whose buckets are series with a label `le`.
+//! Quantiles and fractions of histograms: of classic ones, whose buckets are series with a label
+//! `le`, and of native ones.
 
-use metric::{Labels, LabelsBuilder};
+use metric::{Histogram, Labels, LabelsBuilder};
 
 use super::call::argument;
 use super::label::text;
 use super::matching::Groups;
+use super::native;
+use super::noting::Noting;
 use super::quantile::is_quantile;
 use super::row::{Column, Rows};
 use super::run::Scope;
 use crate::error::EvalError;
 use crate::expr::{Node, Span};
 use crate::format::{format_value, short_float};
+use crate::note::for_metric;
 
 /// The label that holds a bucket's upper bound.
 const BUCKET_LABEL: &str = "le";
@@ -24,15 +28,36 @@ pub(crate) struct Bucket {
     pub(crate) count: f64,
 }
 
-/// The rows of one histogram with their upper bounds.
-struct Histogram {
+/// What there is of one histogram: the rows of its buckets with their upper bounds, or a row of
+/// native histograms, or both at different steps.
+struct Source {
     labels: Labels,
     drop_name: bool,
     bounds: Vec<(f64, Column)>,
+    native: Option<Column>,
 }
 
-impl Histogram {
-    fn at(&self, step: usize) -> Vec<Bucket> {
+/// A histogram at one step.
+enum Found<'s> {
+    Classic(Vec<Bucket>),
+    Native(&'s Histogram),
+}
+
+impl Source {
+    /// The histogram at a step. Buckets and a native one at once are no histogram.
+    fn at(&self, step: usize, noting: &Noting<'_>) -> Option<Found<'_>> {
+        let buckets = self.buckets(step);
+        match self.native.as_ref().and_then(|column| column.histogram(step)) {
+            Some(_) if !buckets.is_empty() => {
+                noting.mixed_with_classic();
+                None
+            }
+            Some(histogram) => Some(Found::Native(histogram)),
+            None => (!buckets.is_empty()).then_some(Found::Classic(buckets)),
+        }
+    }
+
+    fn buckets(&self, step: usize) -> Vec<Bucket> {
         let bucket = |(upper, column): &(f64, Column)| {
             column.get(step).map(|count| Bucket { upper: *upper, count })
         };
@@ -47,11 +72,12 @@ impl Scope<'_> {
         let q = self.number(args, 0)?;
         self.check_quantiles(&q, argument(args, 0)?.span);
         let arg = argument(args, 1)?;
-        let histograms = self.histograms(arg)?;
+        let sources = self.sources(arg)?;
+        let first = argument(args, 0)?.span;
         let mut rows = Rows::new(&self.run.budget, self.steps.count);
-        for histogram in &histograms {
-            let column = self.quantile_column(histogram, &q, arg.span);
-            rows.push(histogram.labels.clone(), histogram.drop_name, column)?;
+        for source in &sources {
+            let column = self.quantile_column(source, &q, arg.span, first);
+            rows.push(source.labels.clone(), source.drop_name, column)?;
         }
         self.drop_names(&mut rows)?;
         Ok(rows)
@@ -60,14 +86,14 @@ impl Scope<'_> {
     pub(crate) fn histogram_quantiles(&self, args: &[Node]) -> Result<Rows, EvalError> {
         let arg = argument(args, 0)?;
         let label = text(args, 1)?;
-        let histograms = self.histograms(arg)?;
+        let sources = self.sources(arg)?;
         let mut rows = Rows::new(&self.run.budget, self.steps.count);
         for i in 2..args.len() {
             let q = self.number(args, i)?;
             self.check_quantiles(&q, argument(args, i)?.span);
-            for histogram in &histograms {
-                let column = self.quantile_column(histogram, &q, arg.span);
-                self.push_labelled(&mut rows, histogram, label, &q, &column)?;
+            for source in &sources {
+                let column = self.quantile_column(source, &q, arg.span, arg.span);
+                self.push_labelled(&mut rows, source, label, &q, &column)?;
             }
         }
         self.drop_names(&mut rows)?;
@@ -79,22 +105,22 @@ impl Scope<'_> {
     fn push_labelled(
         &self,
         rows: &mut Rows,
-        histogram: &Histogram,
+        source: &Source,
         label: &str,
         q: &Column,
         column: &Column,
     ) -> Result<(), EvalError> {
-        let mut values: Vec<f64> = q.present().map(|(_, q)| q).collect();
+        let mut values: Vec<f64> = q.floats().map(|(_, q)| q).collect();
         values.sort_by(f64::total_cmp);
         values.dedup_by(|a, b| a.to_bits() == b.to_bits());
         for value in values {
             self.run.check()?;
-            let mut labels = LabelsBuilder::from_labels(&histogram.labels);
+            let mut labels = LabelsBuilder::from_labels(&source.labels);
             labels.set(label, &open_metrics_float(value));
             let mut part = column.clone();
             let here = |step| q.number(step).to_bits() == value.to_bits();
             part.filter_map(|step, quantile| here(step).then_some(quantile));
-            rows.push(labels.build().unwrap_or_default(), histogram.drop_name, part)?;
+            rows.push(labels.build().unwrap_or_default(), source.drop_name, part)?;
         }
         Ok(())
     }
@@ -102,77 +128,107 @@ impl Scope<'_> {
     pub(crate) fn histogram_fraction(&self, args: &[Node]) -> Result<Rows, EvalError> {
         let (lower, upper) = (self.number(args, 0)?, self.number(args, 1)?);
         let mut rows = Rows::new(&self.run.budget, self.steps.count);
-        for histogram in self.histograms(argument(args, 2)?)? {
+        let (arg, first) = (argument(args, 2)?, argument(args, 0)?.span);
+        for source in self.sources(arg)? {
             let mut column = Column::absent(self.steps.count);
             for step in 0..self.steps.count {
-                let mut buckets = histogram.at(step);
-                if !buckets.is_empty() {
-                    let bounds = (lower.number(step), upper.number(step));
-                    column.set(step, fraction(bounds, &mut buckets));
-                }
+                let bounds = (lower.number(step), upper.number(step));
+                let value = match source.at(step, &self.of_source(&source, arg.span)) {
+                    Some(Found::Classic(mut buckets)) => fraction(bounds, &mut buckets),
+                    Some(Found::Native(histogram)) => {
+                        native::fraction(bounds, histogram, &self.of_result(&source, first))
+                    }
+                    None => continue,
+                };
+                column.set(step, value);
             }
-            rows.push(histogram.labels, histogram.drop_name, column)?;
+            rows.push(source.labels, source.drop_name, column)?;
         }
         self.drop_names(&mut rows)?;
         Ok(rows)
     }
 
     fn check_quantiles(&self, q: &Column, span: Span) {
-        for (_, q) in q.present().filter(|(_, q)| !is_quantile(*q)) {
+        for (_, q) in q.floats().filter(|(_, q)| !is_quantile(*q)) {
             self.warn_quantile(span, q);
         }
     }
 
-    /// Groups the buckets of a vector into histograms.
-    fn histograms(&self, arg: &Node) -> Result<Vec<Histogram>, EvalError> {
+    /// Groups the buckets of a vector into histograms, native ones beside them.
+    fn sources(&self, arg: &Node) -> Result<Vec<Source>, EvalError> {
         let rows = self.rows(arg)?;
         let mut groups = Groups::default();
-        let mut histograms: Vec<Histogram> = Vec::new();
+        let mut sources: Vec<Source> = Vec::new();
+        let mut place = |labels: Labels, drop_name: bool| {
+            let group = groups.number(labels.clone());
+            if group == sources.len() {
+                sources.push(Source { labels, drop_name, bounds: Vec::new(), native: None });
+            }
+            group
+        };
+        let mut parts = Vec::new();
         for row in rows.list {
             self.run.check()?;
+            if row.column.has_histograms() {
+                let group = place(row.labels.clone(), row.drop_name);
+                parts.push((group, None, row.column.clone()));
+            }
+            if row.column.floats().next().is_none() {
+                continue;
+            }
             let bound = row.labels.get(BUCKET_LABEL).unwrap_or("");
             let Some(upper) = parse_bound(bound) else {
-                let name = row.labels.metric_name().unwrap_or("");
                 let of = format!("is missing or has a malformed value of {bound:?}");
-                let metric = for_metric(name);
+                let metric = for_metric(row.labels.metric_name().unwrap_or(""));
                 self.run.warn(arg.span, &format!("bucket label {BUCKET_LABEL:?} {of}{metric}"));
                 continue;
             };
             let labels = row.labels.filter(|label| label.name != BUCKET_LABEL);
-            let group = groups.number(labels.clone());
-            if group == histograms.len() {
-                let bounds = Vec::new();
-                histograms.push(Histogram { labels, drop_name: row.drop_name, bounds });
-            }
-            histograms[group].bounds.push((upper, row.column));
+            parts.push((place(labels, row.drop_name), Some(upper), row.column));
         }
-        Ok(histograms)
+        for (group, upper, column) in parts {
+            match upper {
+                Some(upper) => sources[group].bounds.push((upper, column)),
+                None => sources[group].native = Some(column),
+            }
+        }
+        Ok(sources)
     }
 
-    fn quantile_column(&self, histogram: &Histogram, q: &Column, span: Span) -> Column {
+    /// Notes about a histogram as it came.
+    fn of_source<'n>(&'n self, source: &'n Source, span: Span) -> Noting<'n> {
+        Noting::new(self.run, span, &source.labels)
+    }
+
+    /// Notes about a histogram whose name may be gone.
+    fn of_result<'n>(&'n self, source: &'n Source, span: Span) -> Noting<'n> {
+        if self.run.options.delayed_name_removal {
+            return self.of_source(source, span);
+        }
+        Noting::unnamed(self.run, span)
+    }
+
+    fn quantile_column(&self, source: &Source, q: &Column, span: Span, first: Span) -> Column {
         let mut column = Column::absent(self.steps.count);
         for step in 0..self.steps.count {
-            let mut buckets = histogram.at(step);
-            if buckets.is_empty() {
-                continue;
-            }
-            let (value, forced) = quantile(q.number(step), &mut buckets);
-            column.set(step, value);
-            if forced {
-                let delayed = self.run.options.delayed_name_removal;
-                let name = if delayed { histogram.labels.metric_name().unwrap_or("") } else { "" };
-                let why = "input to histogram_quantile needed to be fixed for monotonicity (see \
-                     https://prometheus.io/docs/prometheus/latest/querying/functions/\
-                     #histogram_quantile)";
-                self.run.info(span, &format!("{why}{}", for_metric(name)));
+            let q = q.number(step);
+            match source.at(step, &self.of_source(source, span)) {
+                Some(Found::Classic(mut buckets)) => {
+                    let (value, forced) = quantile(q, &mut buckets);
+                    column.set(step, value);
+                    if forced {
+                        self.of_result(source, span).forced_monotonicity();
+                    }
+                }
+                Some(Found::Native(histogram)) => {
+                    let noting = self.of_result(source, first);
+                    column.set(step, native::quantile(q, histogram, &noting));
+                }
+                None => {}
             }
         }
         column
     }
-}
-
-fn for_metric(name: &str) -> String {
-    if name.is_empty() { String::new() } else { format!(" for metric name {name:?}") }
 }
 
 fn parse_bound(text: &str) -> Option<f64> {

@@ -2,12 +2,13 @@
 
 use metric::Labels;
 
+use super::noting::Noting;
 use super::quantile::is_quantile;
 use super::rate::{self, RateKind};
-use super::row::{Column, Rows};
-use super::run::Scope;
+use super::row::{Column, Datum, Rows};
+use super::run::{HistogramUse, Scope};
 use super::window::{Track, Window};
-use super::{date, float, over_time, regression};
+use super::{date, float, mixed, over_time, regression};
 use crate::error::EvalError;
 use crate::expr::{Kind, Node, Span, ValueKind};
 use crate::format::short_float;
@@ -15,6 +16,8 @@ use crate::function::{Family, Function};
 
 /// How many samples go by before a deadline or a cancellation is noticed.
 const CHECK_SAMPLES: usize = 1 << 20;
+/// How many samples' work a histogram is.
+const HISTOGRAM_WORK: usize = 100;
 
 impl Scope<'_> {
     pub(crate) fn call(&self, function: Function, args: &[Node]) -> Result<Rows, EvalError> {
@@ -23,11 +26,7 @@ impl Scope<'_> {
             Family::Float => self.call_float(function, args),
             Family::Date => self.call_date(function, args),
             Family::Clock => self.call_clock(function),
-            Family::Native => {
-                let mut rows = self.rows(argument(args, 0)?)?;
-                rows.list.clear();
-                Ok(rows)
-            }
+            Family::Native => self.call_native(function, argument(args, 0)?),
             Family::Special => self.call_special(function, args),
         }
     }
@@ -43,9 +42,15 @@ impl Scope<'_> {
             Function::SortByLabel | Function::SortByLabelDesc => {
                 self.sort_by_label(args, function == Function::SortByLabelDesc)
             }
-            Function::HistogramQuantile => self.histogram_quantile(args),
-            Function::HistogramQuantiles => self.histogram_quantiles(args),
-            Function::HistogramFraction => self.histogram_fraction(args),
+            Function::HistogramQuantile => {
+                self.using(HistogramUse::Buckets).histogram_quantile(args)
+            }
+            Function::HistogramQuantiles => {
+                self.using(HistogramUse::Buckets).histogram_quantiles(args)
+            }
+            Function::HistogramFraction => {
+                self.using(HistogramUse::Buckets).histogram_fraction(args)
+            }
             Function::Scalar => self.scalar_of(argument(args, 0)?),
             Function::Vector => self.rows(argument(args, 0)?),
             Function::Timestamp => self.timestamp(argument(args, 0)?),
@@ -89,8 +94,10 @@ impl Scope<'_> {
         };
         let mut rows = self.rows(arg)?;
         for row in &mut rows.list {
+            row.column.remove_histograms();
             row.column.map(|_, value| date::part(function, value));
         }
+        rows.remove_empty();
         self.drop_names(&mut rows)?;
         Ok(rows)
     }
@@ -103,6 +110,7 @@ impl Scope<'_> {
         };
         let mut rows = self.rows(argument(args, 0)?)?;
         for row in &mut rows.list {
+            row.column.remove_histograms();
             match function {
                 Function::Round => {
                     row.column.map(|step, v| float::round(v, param(0, step, 1.0)));
@@ -127,7 +135,7 @@ impl Scope<'_> {
         Ok(rows)
     }
 
-    /// The only value at each step, or NaN.
+    /// The only number at each step, or NaN.
     fn scalar_of(&self, arg: &Node) -> Result<Rows, EvalError> {
         let rows = self.rows(arg)?;
         Rows::scalar(&self.run.budget, self.steps.count, |step| {
@@ -145,8 +153,10 @@ impl Scope<'_> {
             self.select_times(selector)?
         } else {
             let mut rows = self.rows(arg)?;
+            let seconds = |step: usize| Datum::Float(self.steps.at(step) as f64 / 1000.0);
             for row in &mut rows.list {
                 row.column.map(|step, _| self.steps.at(step) as f64 / 1000.0);
+                row.column.map_histograms(|step, _| Some(seconds(step)));
             }
             rows
         };
@@ -171,7 +181,7 @@ impl Scope<'_> {
         let mut rows = Rows::new(&self.run.budget, self.steps.count);
         let delayed = self.run.options.delayed_name_removal;
         self.each_track(range, &mut |track| {
-            let column = self.range_column(function, track, &params, args)?;
+            let column = self.range_column(function, track, &params, args, range.span)?;
             let drop_name = track.drop_name || !function.keeps_name();
             self.note_non_counter(function, track.labels, &column, range.span);
             let labels = if function.keeps_name() || delayed {
@@ -194,21 +204,28 @@ impl Scope<'_> {
         track: &Track<'_>,
         params: &[Column],
         args: &[Node],
+        span: Span,
     ) -> Result<Column, EvalError> {
         let mut column = Column::absent(self.steps.count);
+        let noting = Noting::new(self.run, span, track.labels);
         let mut work = 0;
         track.each_window(|step, window| {
-            work += window.times.len();
+            work += window.times.len() + window.histograms.times.len() * HISTOGRAM_WORK;
             if work > CHECK_SAMPLES {
                 work = 0;
                 self.run.check()?;
             }
             let param = |i: usize| params.get(i).map_or(f64::NAN, |column| column.number(step));
             let parameters = [param(0), param(1)];
-            if let Some(value) = range_value(function, window, parameters)? {
+            if !window.histograms.is_empty() {
+                if let Some(datum) = mixed::value(function, window, parameters, &noting)? {
+                    column.set_datum(step, datum);
+                }
+            } else if let Some(value) = float_value(function, window, parameters)? {
                 column.set(step, value);
             }
-            if function == Function::QuantileOverTime && !is_quantile(parameters[0]) {
+            let quantile = function == Function::QuantileOverTime && !window.times.is_empty();
+            if quantile && !is_quantile(parameters[0]) {
                 let span = args.first().map_or(Span::default(), |arg| arg.unparen().span);
                 self.warn_quantile(span, parameters[0]);
             }
@@ -223,7 +240,8 @@ impl Scope<'_> {
     }
 
     fn note_non_counter(&self, function: Function, labels: &Labels, column: &Column, span: Span) {
-        if !matches!(function, Function::Rate | Function::Increase) || column.is_empty() {
+        let of_counters = matches!(function, Function::Rate | Function::Increase);
+        if !of_counters || column.floats().next().is_none() {
             return;
         }
         let name = labels.metric_name().unwrap_or("");
@@ -241,8 +259,8 @@ pub(crate) fn argument(args: &[Node], i: usize) -> Result<&Node, EvalError> {
     args.get(i).map(Node::unparen).ok_or_else(|| EvalError::invalid("an argument is missing"))
 }
 
-/// The value of a range function for one window, if it has one.
-fn range_value(
+/// The value of a range function for the numbers of one window, if it has one.
+pub(crate) fn float_value(
     function: Function,
     window: &Window<'_>,
     params: [f64; 2],

@@ -13,32 +13,44 @@ mod budget;
 mod call;
 mod date;
 mod float;
+mod gathering;
+mod histogram_binary;
+mod histogram_rate;
+mod histogram_sum;
+mod histogram_text;
 mod kahan;
 mod label;
 mod matching;
+mod mixed;
+mod native;
+mod noting;
 mod order;
 mod over_time;
 mod quantile;
 mod rank;
 mod rate;
+mod reduced;
 mod regression;
 mod row;
 mod run;
 mod select;
 mod set;
 mod steps;
+mod trim;
 mod window;
 
 #[cfg(test)]
 mod tests;
 
-use metric::SeriesReader;
+use std::sync::Arc;
 
-use crate::answer::{Answer, Point, Series, Value};
+use metric::{Histogram, SeriesReader};
+
+use crate::answer::{Answer, HistogramPoint, Point, Series, Value, VectorPoint};
 use crate::error::{EvalError, LimitName};
 use crate::expr::{Expr, Kind, Node, ValueKind};
 use crate::options::QueryOptions;
-use row::{Row, Rows};
+use row::{Datum, Row, Rows};
 use run::{Run, Scope};
 use steps::Steps;
 
@@ -51,7 +63,7 @@ pub(crate) fn instant(
 ) -> Result<Answer, EvalError> {
     let steps = Steps::one(at_ms);
     let run = Run::new(reader, expr, options, (at_ms, at_ms), 0);
-    let scope = Scope { run: &run, steps };
+    let scope = Scope::new(&run, steps);
     run.check()?;
     let root = expr.root.unparen();
     let value = match root.value_kind() {
@@ -63,8 +75,11 @@ pub(crate) fn instant(
         ValueKind::Vector => {
             let rows = scope.finished_rows(root)?;
             let point = |row: Row| {
-                let value = row.column.get(0)?;
-                Some((row.labels, Point { timestamp_ms: at_ms, value }))
+                let (value, histogram) = match row.column.datum(0)? {
+                    Datum::Float(value) => (value, None),
+                    Datum::Histogram(histogram) => (f64::NAN, Some(histogram)),
+                };
+                Some((row.labels, VectorPoint { timestamp_ms: at_ms, value, histogram }))
             };
             Value::Vector(rows.list.into_iter().filter_map(point).collect())
         }
@@ -97,15 +112,24 @@ pub(crate) fn range(
     let max = options.limits.points_per_series_max;
     let steps = Steps::between(start_ms, end_ms, step_ms, max, LimitName::PointsPerSeries)?;
     let run = Run::new(reader, expr, options, (start_ms, end_ms), step_ms);
-    let scope = Scope { run: &run, steps };
+    let scope = Scope::new(&run, steps);
     run.check()?;
     let mut rows = scope.finished_rows(root)?;
     rows.list.sort_by(|a, b| a.labels.cmp(&b.labels));
     let series = |row: Row| {
         let point = |(step, value)| Point { timestamp_ms: steps.at(step), value };
-        Series { labels: row.labels, points: row.column.present().map(point).collect() }
+        let histogram = |(step, histogram)| HistogramPoint {
+            timestamp_ms: steps.at(step),
+            histogram: Arc::clone(histogram),
+        };
+        Series {
+            labels: row.labels,
+            points: row.column.floats().map(point).collect(),
+            histograms: row.column.histograms().map(histogram).collect(),
+        }
     };
-    let matrix = rows.list.into_iter().map(series).filter(|series| !series.points.is_empty());
+    let full = |series: &Series| !series.points.is_empty() || !series.histograms.is_empty();
+    let matrix = rows.list.into_iter().map(series).filter(full);
     Ok(run.answer(Value::Matrix(matrix.collect())))
 }
 
@@ -130,9 +154,9 @@ impl Scope<'_> {
             }
             Kind::Select(selector) => self.select(selector),
             Kind::Call { function, args } => self.call(*function, args),
-            Kind::Aggregate(aggregate) => self.aggregate(aggregate),
+            Kind::Aggregate(aggregate) => self.aggregate(aggregate, node.span),
             Kind::Negate(inner) => self.negate(inner),
-            Kind::Binary(binary) => self.binary(binary),
+            Kind::Binary(binary) => self.binary(binary, node.span),
             Kind::Plus(inner) | Kind::Paren(inner) => self.rows(inner),
             Kind::Text(_) | Kind::Bytes(_) | Kind::Range { .. } | Kind::Subquery { .. } => {
                 let found = node.value_kind();
@@ -143,7 +167,7 @@ impl Scope<'_> {
 
     /// Evaluates once what is the same at every step.
     fn steady_rows(&self, node: &Node) -> Result<Rows, EvalError> {
-        let once = Scope { run: self.run, steps: Steps::one(self.steps.start_ms) };
+        let once = self.at(Steps::one(self.steps.start_ms));
         let single = once.rows(node)?;
         let mut rows = Rows::new(&self.run.budget, self.steps.count);
         for row in &single.list {
@@ -156,6 +180,11 @@ impl Scope<'_> {
         let mut rows = self.rows(inner)?;
         for row in &mut rows.list {
             row.column.map(|_, value| -value);
+            row.column.map_histograms(|_, histogram| {
+                let mut negative = Histogram::clone(histogram);
+                negative.scale(-1.0);
+                Some(Datum::Histogram(Arc::new(negative)))
+            });
         }
         if inner.value_kind() == ValueKind::Vector {
             self.drop_names(&mut rows)?;

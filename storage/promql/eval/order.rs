@@ -12,6 +12,10 @@ use crate::expr::Node;
 impl Scope<'_> {
     pub(crate) fn sort_by_value(&self, arg: &Node, descending: bool) -> Result<Rows, EvalError> {
         let mut rows = self.rows(arg)?;
+        for row in &mut rows.list {
+            row.column.remove_histograms();
+        }
+        rows.remove_empty();
         if !self.steps.is_instant() {
             return Ok(rows);
         }

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use metric::Labels;
 
 use super::matching::Groups;
+use super::noting::Noting;
 use super::quantile::nan_first;
 use super::row::{Column, Row, Rows};
 use super::run::Scope;
@@ -18,12 +19,19 @@ impl Scope<'_> {
         &self,
         node: &Aggregate,
         param: &Column,
-        span: Span,
+        (span, param_span): (Span, Span),
         mut rows: Rows,
     ) -> Result<Rows, EvalError> {
-        if !self.check_param(node.op, param, span)? {
+        if !self.check_param(node.op, param, param_span)? {
             rows.list.clear();
             return Ok(rows);
+        }
+        if let AggregateOp::TopK | AggregateOp::BottomK = node.op {
+            let name = if node.op == AggregateOp::TopK { "topk" } else { "bottomk" };
+            for row in rows.list.iter_mut().filter(|row| row.column.has_histograms()) {
+                Noting::unnamed(self.run, span).ignored_in(name);
+                row.column.remove_histograms();
+            }
         }
         let mut groups = Groups::default();
         let numbers = groups.of_rows(&rows.list, &node.grouping);
@@ -41,8 +49,8 @@ impl Scope<'_> {
             for step in 0..steps {
                 let picks = pick(node.op, param.number(step), &rows.list, members, step);
                 for row in &picks {
-                    if let Some(value) = rows.list[*row].column.get(step) {
-                        picked[*row].set(step, value);
+                    if let Some(datum) = rows.list[*row].column.datum(step) {
+                        picked[*row].set_datum(step, datum);
                     }
                 }
                 if self.steps.is_instant() {
@@ -62,7 +70,7 @@ impl Scope<'_> {
 
     /// Whether anything is picked at all.
     fn check_param(&self, op: AggregateOp, param: &Column, span: Span) -> Result<bool, EvalError> {
-        let values: Vec<f64> = param.present().map(|(_, value)| value).collect();
+        let values: Vec<f64> = param.floats().map(|(_, value)| value).collect();
         let any_nan = values.iter().any(|value| value.is_nan());
         let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let min = values.iter().copied().fold(f64::INFINITY, f64::min);

@@ -14,11 +14,11 @@ pub(crate) struct RateKind {
 /// `rate`, `increase` and `delta`: the change over the window, extrapolated to its bounds.
 pub(crate) fn extrapolated(window: &Window<'_>, kind: RateKind) -> Option<f64> {
     let (times, values) = (window.times, window.values);
-    let intervals = times.len() - 1;
-    if intervals == 0 {
+    let last = times.len() - 1;
+    if last == 0 {
         return None;
     }
-    let mut change = values[intervals] - values[0];
+    let mut change = values[last] - values[0];
     if kind.counter {
         for pair in values.windows(2) {
             if pair[1] < pair[0] {
@@ -26,6 +26,16 @@ pub(crate) fn extrapolated(window: &Window<'_>, kind: RateKind) -> Option<f64> {
             }
         }
     }
+    // A counter that grew by so much began at zero so long ago.
+    let zero = (change > 0.0 && values[0] >= 0.0).then(|| values[0] / change);
+    Some(change * factor(window, times, zero, kind))
+}
+
+/// What a change between the first and the last of at least two times is multiplied with to
+/// cover the window. `zero` is the time before the first at which a counter was zero, as a part
+/// of the time between first and last.
+pub(crate) fn factor(window: &Window<'_>, times: &[i64], zero: Option<f64>, kind: RateKind) -> f64 {
+    let intervals = times.len() - 1;
     let mut to_start_s = (times[0] - window.start_ms) as f64 / 1000.0;
     let mut to_end_s = (window.end_ms - times[intervals]) as f64 / 1000.0;
     let sampled_s = (times[intervals] - times[0]) as f64 / 1000.0;
@@ -38,10 +48,7 @@ pub(crate) fn extrapolated(window: &Window<'_>, kind: RateKind) -> Option<f64> {
     }
     if kind.counter {
         // A counter is never negative: do not extrapolate beyond the time when it was zero.
-        let mut to_zero_s = to_start_s;
-        if change > 0.0 && values[0] >= 0.0 {
-            to_zero_s = sampled_s * (values[0] / change);
-        }
+        let to_zero_s = zero.map_or(to_start_s, |zero| sampled_s * zero);
         if to_zero_s < to_start_s {
             to_start_s = to_zero_s;
         }
@@ -53,7 +60,7 @@ pub(crate) fn extrapolated(window: &Window<'_>, kind: RateKind) -> Option<f64> {
     if kind.per_second {
         factor /= (window.end_ms - window.start_ms) as f64 / 1000.0;
     }
-    Some(change * factor)
+    factor
 }
 
 /// `irate` and `idelta`: the change between the last two samples.
@@ -77,8 +84,12 @@ pub(crate) fn resets(window: &Window<'_>) -> f64 {
     window.values.windows(2).filter(|pair| pair[1] < pair[0]).count() as f64
 }
 
-/// How often the value changed; NaN to NaN is no change.
+/// How often the value changed.
 pub(crate) fn changes(window: &Window<'_>) -> f64 {
-    let changed = |pair: &&[f64]| pair[0] != pair[1] && !(pair[0].is_nan() && pair[1].is_nan());
-    window.values.windows(2).filter(changed).count() as f64
+    window.values.windows(2).filter(|pair| differs(pair[0], pair[1])).count() as f64
+}
+
+/// Whether a value is another one; NaN to NaN is no change.
+pub(crate) fn differs(before: f64, now: f64) -> bool {
+    before != now && !(before.is_nan() && now.is_nan())
 }

@@ -2,38 +2,52 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 
-use metric::{Labels, is_stale, stale_nan};
+use metric::{Histogram, Labels, is_stale, stale_nan};
 
 use super::budget::{Budget, Charge};
 use crate::error::EvalError;
 
-/// One value per step, some of them absent.
+/// One value per step, some of them absent: numbers, and beside them histograms.
 ///
-/// An absent value is stored as the stale marker: no reader's sample reaches a column with it
-/// and no arithmetic makes it, because arithmetic quiets a signalling NaN.
+/// An absent number is stored as the stale marker: no reader's sample reaches a column with it
+/// and no arithmetic makes it, because arithmetic quiets a signalling NaN. Where there is a
+/// histogram there is no number, so that whatever works on numbers passes it over.
 #[derive(Debug, Clone)]
-pub(crate) struct Column(Vec<f64>);
+pub(crate) struct Column {
+    values: Vec<f64>,
+    /// One for each step, or none at all.
+    histograms: Vec<Option<Arc<Histogram>>>,
+}
+
+/// A value of a column.
+#[derive(Debug, Clone)]
+pub(crate) enum Datum {
+    Float(f64),
+    Histogram(Arc<Histogram>),
+}
 
 impl Column {
     pub(crate) fn absent(steps: usize) -> Self {
-        Self(vec![stale_nan(); steps])
+        Self::constant(stale_nan(), steps)
     }
 
     pub(crate) fn constant(value: f64, steps: usize) -> Self {
-        Self(vec![value; steps])
+        Self { values: vec![value; steps], histograms: Vec::new() }
     }
 
     pub(crate) fn from_fn(steps: usize, value: impl FnMut(usize) -> f64) -> Self {
-        Self((0..steps).map(value).collect())
+        Self { values: (0..steps).map(value).collect(), histograms: Vec::new() }
     }
 
     pub(crate) fn steps(&self) -> usize {
-        self.0.len()
+        self.values.len()
     }
 
+    /// The number at a step.
     pub(crate) fn get(&self, step: usize) -> Option<f64> {
-        let value = self.0[step];
+        let value = self.values[step];
         if is_stale(value) { None } else { Some(value) }
     }
 
@@ -42,49 +56,140 @@ impl Column {
         self.get(step).unwrap_or(f64::NAN)
     }
 
+    /// The histogram at a step.
+    pub(crate) fn histogram(&self, step: usize) -> Option<&Arc<Histogram>> {
+        self.histograms.get(step)?.as_ref()
+    }
+
+    /// Whatever is at a step.
+    pub(crate) fn datum(&self, step: usize) -> Option<Datum> {
+        let number = self.get(step).map(Datum::Float);
+        number.or_else(|| self.histogram(step).cloned().map(Datum::Histogram))
+    }
+
+    /// Whether anything is at a step.
     pub(crate) fn has(&self, step: usize) -> bool {
-        !is_stale(self.0[step])
+        !is_stale(self.values[step]) || self.histogram(step).is_some()
+    }
+
+    pub(crate) fn has_histograms(&self) -> bool {
+        self.histograms.iter().any(Option::is_some)
     }
 
     pub(crate) fn set(&mut self, step: usize, value: f64) {
-        self.0[step] = value;
+        self.values[step] = value;
+        if let Some(histogram) = self.histograms.get_mut(step) {
+            *histogram = None;
+        }
+    }
+
+    pub(crate) fn set_datum(&mut self, step: usize, datum: Datum) {
+        let histogram = match datum {
+            Datum::Float(value) => return self.set(step, value),
+            Datum::Histogram(histogram) => histogram,
+        };
+        if self.histograms.is_empty() {
+            self.histograms.resize(self.values.len(), None);
+        }
+        self.values[step] = stale_nan();
+        self.histograms[step] = Some(histogram);
     }
 
     pub(crate) fn remove(&mut self, step: usize) {
-        self.0[step] = stale_nan();
+        self.set(step, stale_nan());
+    }
+
+    pub(crate) fn remove_histograms(&mut self) {
+        self.histograms.clear();
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(|value| is_stale(*value))
+        self.values.iter().all(|value| is_stale(*value)) && !self.has_histograms()
     }
 
-    /// The present values with their steps.
-    pub(crate) fn present(&self) -> impl Iterator<Item = (usize, f64)> {
-        self.0.iter().copied().enumerate().filter(|(_, value)| !is_stale(*value))
+    /// The numbers with their steps.
+    pub(crate) fn floats(&self) -> impl Iterator<Item = (usize, f64)> {
+        self.values.iter().copied().enumerate().filter(|(_, value)| !is_stale(*value))
     }
 
-    /// Replaces each present value.
+    /// The histograms with their steps.
+    pub(crate) fn histograms(&self) -> impl Iterator<Item = (usize, &Arc<Histogram>)> {
+        self.histograms.iter().enumerate().filter_map(|(step, h)| Some((step, h.as_ref()?)))
+    }
+
+    /// The steps at which anything is.
+    pub(crate) fn present(&self) -> impl Iterator<Item = usize> {
+        (0..self.values.len()).filter(|step| self.has(*step))
+    }
+
+    /// Replaces each number.
     pub(crate) fn map(&mut self, mut f: impl FnMut(usize, f64) -> f64) {
-        for (step, value) in self.0.iter_mut().enumerate() {
+        for (step, value) in self.values.iter_mut().enumerate() {
             if !is_stale(*value) {
                 *value = f(step, *value);
             }
         }
     }
 
-    /// Replaces each present value, or removes it.
+    /// Replaces each number, or removes it.
     pub(crate) fn filter_map(&mut self, mut f: impl FnMut(usize, f64) -> Option<f64>) {
-        for (step, value) in self.0.iter_mut().enumerate() {
+        for (step, value) in self.values.iter_mut().enumerate() {
             if !is_stale(*value) {
                 *value = f(step, *value).unwrap_or_else(stale_nan);
             }
         }
     }
 
+    /// Replaces each histogram, or removes it.
+    pub(crate) fn map_histograms(
+        &mut self,
+        mut f: impl FnMut(usize, &Arc<Histogram>) -> Option<Datum>,
+    ) {
+        for step in 0..self.histograms.len() {
+            if let Some(histogram) = self.histograms[step].take()
+                && let Some(datum) = f(step, &histogram)
+            {
+                self.set_datum(step, datum);
+            }
+        }
+    }
+
+    /// Removes what is at the steps that are not to be kept.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
+        self.filter_map(|step, value| keep(step).then_some(value));
+        for (step, histogram) in self.histograms.iter_mut().enumerate() {
+            if histogram.is_some() && !keep(step) {
+                *histogram = None;
+            }
+        }
+    }
+
     /// The first value at every step.
     pub(crate) fn repeat_first(&self, steps: usize) -> Self {
-        Self(vec![self.0[0]; steps])
+        let histograms = match self.histogram(0) {
+            Some(histogram) => vec![Some(Arc::clone(histogram)); steps],
+            None => Vec::new(),
+        };
+        Self { values: vec![self.values[0]; steps], histograms }
     }
+
+    /// How many budget units the histograms take; one that stands at many steps counts once.
+    fn histogram_units(&self) -> u64 {
+        let mut units = self.histograms.len();
+        let mut last: Option<&Arc<Histogram>> = None;
+        for (_, histogram) in self.histograms() {
+            if !last.is_some_and(|last| Arc::ptr_eq(last, histogram)) {
+                units += histogram_units(histogram);
+            }
+            last = Some(histogram);
+        }
+        units as u64
+    }
+}
+
+/// How many budget units, of 8 bytes each, a histogram takes.
+pub(crate) fn histogram_units(histogram: &Histogram) -> usize {
+    histogram.memory_bytes() / 8
 }
 
 /// A label set with its values.
@@ -145,6 +250,7 @@ impl Rows {
             return Ok(());
         }
         self.reserve(1)?;
+        self.charge.grow(column.histogram_units())?;
         self.list.push(Row { labels, drop_name, column });
         Ok(())
     }
@@ -206,18 +312,20 @@ impl Rows {
 }
 
 fn unite(into: &mut Column, from: &Column) -> Result<(), EvalError> {
-    for (step, value) in from.present() {
+    for step in from.present() {
         if into.has(step) {
             return Err(EvalError::same_labels());
         }
-        into.set(step, value);
+        if let Some(datum) = from.datum(step) {
+            into.set_datum(step, datum);
+        }
     }
     Ok(())
 }
 
 /// Sets the flags of the steps at which a column has a value.
 pub(crate) fn mark_present(column: &Column, flags: &mut [bool]) {
-    for (step, _) in column.present() {
+    for step in column.present() {
         flags[step] = true;
     }
 }

@@ -8,7 +8,7 @@ use metric::{SelectLimit, Selection, SeriesReader};
 
 use super::budget::Budget;
 use super::steps::{References, Steps};
-use crate::answer::{Answer, EvalStats, Value};
+use crate::answer::{Answer, EvalStats, Series, Value};
 use crate::error::EvalError;
 use crate::expr::{Expr, Selector, Shift, Span};
 use crate::note::Notes;
@@ -34,6 +34,18 @@ pub(crate) struct Run<'a> {
 pub(crate) struct Scope<'a> {
     pub(crate) run: &'a Run<'a>,
     pub(crate) steps: Steps,
+    pub(crate) histograms: HistogramUse,
+}
+
+/// What the expressions around this one make of histograms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum HistogramUse {
+    #[default]
+    Whole,
+    /// They look at nothing but count and sum, so that selectors need not keep buckets.
+    Counts,
+    /// Some of them look at the buckets, whatever others do.
+    Buckets,
 }
 
 impl<'a> Run<'a> {
@@ -101,7 +113,10 @@ impl<'a> Run<'a> {
         let points = match &value {
             Value::Scalar(_) | Value::String { .. } => 1,
             Value::Vector(vector) => vector.len() as u64,
-            Value::Matrix(matrix) => matrix.iter().map(|series| series.points.len() as u64).sum(),
+            Value::Matrix(matrix) => {
+                let len = |series: &Series| (series.points.len() + series.histograms.len()) as u64;
+                matrix.iter().map(len).sum()
+            }
         };
         let stats = EvalStats {
             series: self.series.into_inner(),
@@ -115,7 +130,24 @@ impl<'a> Run<'a> {
     }
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    pub(crate) fn new(run: &'a Run<'a>, steps: Steps) -> Self {
+        Self { run, steps, histograms: HistogramUse::Whole }
+    }
+
+    /// The same at other steps.
+    pub(crate) fn at(&self, steps: Steps) -> Self {
+        Self { steps, ..*self }
+    }
+
+    /// The same within an expression that makes this of histograms.
+    pub(crate) fn using(&self, histograms: HistogramUse) -> Self {
+        match (self.histograms, histograms) {
+            (HistogramUse::Buckets, _) | (_, HistogramUse::Whole) => *self,
+            _ => Self { histograms, ..*self },
+        }
+    }
+
     pub(crate) fn references(&self, shift: Shift) -> References {
         References::new(self.steps, shift, self.run.bounds_ms)
     }

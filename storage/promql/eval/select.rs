@@ -1,29 +1,36 @@
 //! Instant selectors: each series is read once, and a cursor slides over its samples.
 
+use std::sync::Arc;
+
 use metric::{Samples, is_stale};
 
-use super::row::{Column, Rows};
-use super::run::Scope;
+use super::reduced::keep_counts;
+use super::row::{Column, Datum, Rows};
+use super::run::{HistogramUse, Scope};
 use super::steps::References;
 use crate::error::EvalError;
 use crate::expr::Selector;
 
+/// What is wanted of the samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Values,
+    /// Their times in seconds.
+    Times,
+}
+
 impl Scope<'_> {
     /// The latest sample of each series at each step.
     pub(crate) fn select(&self, selector: &Selector) -> Result<Rows, EvalError> {
-        self.select_with(selector, |_, value| value)
+        self.select_with(selector, Wanted::Values)
     }
 
     /// The time in seconds of the latest sample of each series at each step.
     pub(crate) fn select_times(&self, selector: &Selector) -> Result<Rows, EvalError> {
-        self.select_with(selector, |time_ms, _| time_ms as f64 / 1000.0)
+        self.select_with(selector, Wanted::Times)
     }
 
-    fn select_with(
-        &self,
-        selector: &Selector,
-        value_of: impl Fn(i64, f64) -> f64,
-    ) -> Result<Rows, EvalError> {
+    fn select_with(&self, selector: &Selector, wanted: Wanted) -> Result<Rows, EvalError> {
         let run = self.run;
         let mut rows = Rows::new(&run.budget, self.steps.count);
         if self.steps.count == 0 {
@@ -44,7 +51,10 @@ impl Scope<'_> {
             if samples.is_empty() {
                 continue;
             }
-            let column = latest(&samples, references, lookback_ms, &value_of);
+            if self.histograms == HistogramUse::Counts {
+                keep_counts(&mut samples);
+            }
+            let column = latest(&samples, references, lookback_ms, wanted);
             rows.push(selection.labels(i).clone(), false, column)?;
         }
         Ok(rows)
@@ -52,13 +62,9 @@ impl Scope<'_> {
 }
 
 /// At each reference time the latest sample at or before it, unless it is stale or too old.
-fn latest(
-    samples: &Samples,
-    references: References,
-    lookback_ms: i64,
-    value_of: impl Fn(i64, f64) -> f64,
-) -> Column {
+fn latest(samples: &Samples, references: References, lookback_ms: i64, wanted: Wanted) -> Column {
     let (times, values) = (samples.timestamps(), samples.values());
+    let histograms = wanted == Wanted::Values && !samples.histograms().is_empty();
     let mut column = Column::absent(references.count());
     let mut behind = 0;
     for step in 0..references.count() {
@@ -69,9 +75,16 @@ fn latest(
         let Some(i) = behind.checked_sub(1) else {
             continue;
         };
-        let fresh = times[i] > reference_ms.saturating_sub(lookback_ms);
-        if fresh && !is_stale(values[i]) {
-            column.set(step, value_of(times[i], values[i]));
+        if times[i] <= reference_ms.saturating_sub(lookback_ms) || is_stale(values[i]) {
+            continue;
+        }
+        let histogram = if histograms { samples.histogram(i) } else { None };
+        match (histogram, wanted) {
+            (Some(histogram), _) => {
+                column.set_datum(step, Datum::Histogram(Arc::clone(histogram)));
+            }
+            (None, Wanted::Values) => column.set(step, values[i]),
+            (None, Wanted::Times) => column.set(step, times[i] as f64 / 1000.0),
         }
     }
     column

@@ -32,9 +32,9 @@ impl Scope<'_> {
         for row in &mut masked.list {
             self.run.check()?;
             let group = groups.find(&on.key(&row.labels));
-            row.column.filter_map(|step, value| {
+            row.column.retain(|step| {
                 let matched = group.is_some_and(|group| present[group * steps + step]);
-                (matched == keep_matched).then_some(value)
+                matched == keep_matched
             });
         }
         if node.op == BinaryOp::Or {

@@ -1,24 +1,43 @@
 //! Range selectors and subqueries: the samples of one series, and windows that slide over them.
 
-use metric::{Labels, Samples, is_stale};
+use std::sync::Arc;
 
-use super::run::Scope;
+use metric::{Histogram, Labels, ResetHint, Samples, is_stale};
+
+use super::reduced::keep_counts;
+use super::run::{HistogramUse, Scope};
 use super::steps::{References, Steps};
-use crate::answer::{Point, Series};
+use crate::answer::{HistogramPoint, Point, Series};
 use crate::error::{EvalError, LimitName};
 use crate::expr::{Kind, Node, Selector, Shift};
 
-/// The samples of one series within one range; never empty, no stale markers among them.
+/// The samples of one series within one range, no stale markers among them. Numbers and
+/// histograms stand apart; there is at least one of either.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window<'a> {
+    /// Times of the numbers.
     pub(crate) times: &'a [i64],
     pub(crate) values: &'a [f64],
+    pub(crate) histograms: HistogramWindow<'a>,
     /// The range is open at its start ...
     pub(crate) start_ms: i64,
     /// ... and closed at its end.
     pub(crate) end_ms: i64,
     /// The time of the step.
     pub(crate) at_ms: i64,
+}
+
+/// The histograms of a window.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct HistogramWindow<'a> {
+    pub(crate) times: &'a [i64],
+    pub(crate) values: &'a [Arc<Histogram>],
+}
+
+impl HistogramWindow<'_> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.times.is_empty()
+    }
 }
 
 /// One series of a range vector: all samples that any window needs.
@@ -28,9 +47,29 @@ pub(crate) struct Track<'a> {
     pub(crate) drop_name: bool,
     times: &'a [i64],
     values: &'a [f64],
+    histograms: HistogramWindow<'a>,
     references: References,
     range_ms: i64,
     steps: Steps,
+}
+
+/// The part of ascending times that lies within a window, which only moves forward.
+#[derive(Debug, Default)]
+struct Part {
+    first: usize,
+    behind: usize,
+}
+
+impl Part {
+    fn slide(&mut self, times: &[i64], start_ms: i64, end_ms: i64) -> std::ops::Range<usize> {
+        while self.behind < times.len() && times[self.behind] <= end_ms {
+            self.behind += 1;
+        }
+        while self.first < self.behind && times[self.first] <= start_ms {
+            self.first += 1;
+        }
+        self.first..self.behind
+    }
 }
 
 impl Track<'_> {
@@ -39,22 +78,22 @@ impl Track<'_> {
         &self,
         mut visit: impl FnMut(usize, &Window<'_>) -> Result<(), EvalError>,
     ) -> Result<(), EvalError> {
-        let (mut first, mut behind) = (0, 0);
+        let (mut floats, mut histograms) = (Part::default(), Part::default());
         for step in 0..self.steps.count {
             let end_ms = self.references.at(step);
             let start_ms = end_ms.saturating_sub(self.range_ms);
-            while behind < self.times.len() && self.times[behind] <= end_ms {
-                behind += 1;
-            }
-            while first < behind && self.times[first] <= start_ms {
-                first += 1;
-            }
-            if first == behind {
+            let part = floats.slide(self.times, start_ms, end_ms);
+            let of_histograms = histograms.slide(self.histograms.times, start_ms, end_ms);
+            if part.is_empty() && of_histograms.is_empty() {
                 continue;
             }
             let window = Window {
-                times: &self.times[first..behind],
-                values: &self.values[first..behind],
+                times: &self.times[part.clone()],
+                values: &self.values[part],
+                histograms: HistogramWindow {
+                    times: &self.histograms.times[of_histograms.clone()],
+                    values: &self.histograms.values[of_histograms],
+                },
                 start_ms,
                 end_ms,
                 at_ms: self.steps.at(step),
@@ -62,6 +101,55 @@ impl Track<'_> {
             visit(step, &window)?;
         }
         Ok(())
+    }
+}
+
+/// Numbers and histograms of one series, each with their times.
+#[derive(Debug, Default)]
+struct Apart {
+    times: Vec<i64>,
+    values: Vec<f64>,
+    histogram_times: Vec<i64>,
+    histograms: Vec<Arc<Histogram>>,
+}
+
+impl Apart {
+    fn clear(&mut self) {
+        self.times.clear();
+        self.values.clear();
+        self.histogram_times.clear();
+        self.histograms.clear();
+    }
+
+    /// Takes apart what is not stale.
+    fn fill(&mut self, samples: &Samples) {
+        self.clear();
+        let mut histograms = samples.histograms().iter().peekable();
+        for (i, sample) in samples.iter().enumerate() {
+            if let Some((_, histogram)) = histograms.next_if(|(at, _)| *at == i) {
+                self.histogram_times.push(sample.timestamp_ms);
+                self.histograms.push(Arc::clone(histogram));
+            } else if !is_stale(sample.value) {
+                self.times.push(sample.timestamp_ms);
+                self.values.push(sample.value);
+            }
+        }
+    }
+
+    fn histograms(&self) -> HistogramWindow<'_> {
+        HistogramWindow { times: &self.histogram_times, values: &self.histograms }
+    }
+}
+
+/// A histogram that says nothing of resets: the one before it may not be the one before it in
+/// the series.
+fn without_hint(histogram: &Arc<Histogram>) -> Arc<Histogram> {
+    match histogram.reset_hint {
+        ResetHint::Unknown | ResetHint::Gauge => Arc::clone(histogram),
+        ResetHint::Reset | ResetHint::NotReset => {
+            let reset_hint = ResetHint::Unknown;
+            Arc::new(Histogram { reset_hint, ..Histogram::clone(histogram) })
+        }
     }
 }
 
@@ -97,25 +185,28 @@ impl Scope<'_> {
         let from_ms = first_ms.saturating_sub(range_ms).saturating_add(1);
         let selection = run.find(selector, from_ms, last_ms)?;
         let mut samples = Samples::new();
-        let mut fresh = Samples::new();
+        let mut apart = Apart::default();
         let mut charge = run.budget.charge();
         for i in 0..selection.len() {
             run.check()?;
             selection.read(i, &mut samples)?;
             run.count_samples(samples.len());
             charge.resize(samples.len() as u64)?;
-            if samples.values().iter().any(|value| is_stale(*value)) {
-                fresh.clear();
-                for sample in samples.iter().filter(|sample| !is_stale(sample.value)) {
-                    fresh.push(sample.timestamp_ms, sample.value);
-                }
-                std::mem::swap(&mut samples, &mut fresh);
+            if self.histograms == HistogramUse::Counts {
+                keep_counts(&mut samples);
+            }
+            let mut plain = (samples.timestamps(), samples.values());
+            apart.clear();
+            if !samples.histograms().is_empty() || plain.1.iter().any(|value| is_stale(*value)) {
+                apart.fill(&samples);
+                plain = (&apart.times, &apart.values);
             }
             visit(&Track {
                 labels: selection.labels(i),
                 drop_name: false,
-                times: samples.timestamps(),
-                values: samples.values(),
+                times: plain.0,
+                values: plain.1,
+                histograms: apart.histograms(),
                 references,
                 range_ms,
                 steps: self.steps,
@@ -146,21 +237,25 @@ impl Scope<'_> {
         if steps.count == 0 {
             return Ok(());
         }
-        let rows = Scope { run, steps }.rows(inner)?;
-        let (mut times, mut values) = (Vec::new(), Vec::new());
+        let rows = self.at(steps).using(HistogramUse::Buckets).rows(inner)?;
+        let mut apart = Apart::default();
         for row in &rows.list {
             run.check()?;
-            times.clear();
-            values.clear();
-            for (step, value) in row.column.present() {
-                times.push(steps.at(step));
-                values.push(value);
+            apart.clear();
+            for (step, value) in row.column.floats() {
+                apart.times.push(steps.at(step));
+                apart.values.push(value);
+            }
+            for (step, histogram) in row.column.histograms() {
+                apart.histogram_times.push(steps.at(step));
+                apart.histograms.push(without_hint(histogram));
             }
             visit(&Track {
                 labels: &row.labels,
                 drop_name: row.drop_name,
-                times: &times,
-                values: &values,
+                times: &apart.times,
+                values: &apart.values,
+                histograms: apart.histograms(),
                 references,
                 range_ms,
                 steps: self.steps,
@@ -177,11 +272,18 @@ impl Scope<'_> {
             let labels =
                 if track.drop_name { track.labels.without_name() } else { track.labels.clone() };
             track.each_window(|_, window| {
-                charge.grow(window.times.len() as u64)?;
+                charge.grow((window.times.len() + window.histograms.times.len()) as u64)?;
                 let samples = window.times.iter().zip(window.values);
                 let points =
                     samples.map(|(&timestamp_ms, &value)| Point { timestamp_ms, value }).collect();
-                matrix.push(Series { labels: labels.clone(), points });
+                let samples = window.histograms.times.iter().zip(window.histograms.values);
+                let histograms = samples
+                    .map(|(&timestamp_ms, histogram)| HistogramPoint {
+                        timestamp_ms,
+                        histogram: Arc::clone(histogram),
+                    })
+                    .collect();
+                matrix.push(Series { labels: labels.clone(), points, histograms });
                 Ok(())
             })
         })?;

@@ -1,13 +1,15 @@
 //! Compares what an evaluation gave with what a script expects.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use metric::Labels;
+use metric::{Histogram, Labels};
 use regex::Regex;
 
 use super::command::{Eval, TextMatch, Times};
+use super::histogram::HistogramText;
 use super::notation::{SeriesLine, Slot};
-use crate::{Answer, Value};
+use crate::{Answer, HistogramPoint, Series, Value, VectorPoint};
 
 /// What an evaluation gave.
 pub(crate) enum Outcome {
@@ -79,21 +81,15 @@ fn value(eval: &Eval, value: &Value) -> Result<(), String> {
             if expect.scalar.is_some() || expect.range_vector.is_some() {
                 return Err("found a vector".to_owned());
             }
-            let found: Vec<_> =
-                vector.iter().map(|(l, p)| (l.clone(), vec![(p.timestamp_ms, p.value)])).collect();
+            let point = |point: &VectorPoint| (point.timestamp_ms, datum(point));
+            let found: Vec<_> = vector.iter().map(|(l, p)| (l.clone(), vec![point(p)])).collect();
             let Times::Instant(at_ms) = eval.times else {
                 return Err("found a vector".to_owned());
             };
             series(eval, &found, (at_ms, 1))
         }
         Value::Matrix(matrix) => {
-            let found: Vec<_> = matrix
-                .iter()
-                .map(|s| {
-                    let points = s.points.iter().map(|p| (p.timestamp_ms, p.value)).collect();
-                    (s.labels.clone(), points)
-                })
-                .collect();
+            let found: Vec<_> = matrix.iter().map(|s| (s.labels.clone(), points_of(s))).collect();
             let grid = match (eval.times, expect.range_vector) {
                 (Times::Range { start_ms, step_ms, .. }, _) => (start_ms, step_ms),
                 (Times::Instant(_), Some(grid)) => grid,
@@ -104,7 +100,29 @@ fn value(eval: &Eval, value: &Value) -> Result<(), String> {
     }
 }
 
-type Points = Vec<(i64, f64)>;
+/// A value that an evaluation gave.
+#[derive(Debug, Clone)]
+enum Datum {
+    Float(f64),
+    Histogram(Arc<Histogram>),
+}
+
+type Points = Vec<(i64, Datum)>;
+
+fn datum(point: &VectorPoint) -> Datum {
+    let histogram = point.histogram.clone().map(Datum::Histogram);
+    histogram.unwrap_or(Datum::Float(point.value))
+}
+
+/// Numbers and histograms of a series in the order of time.
+fn points_of(series: &Series) -> Points {
+    let floats = series.points.iter().map(|p| (p.timestamp_ms, Datum::Float(p.value)));
+    let histogram = |p: &HistogramPoint| Datum::Histogram(Arc::clone(&p.histogram));
+    let histograms = series.histograms.iter().map(|p| (p.timestamp_ms, histogram(p)));
+    let mut points: Points = floats.chain(histograms).collect();
+    points.sort_by_key(|(at, _)| *at);
+    points
+}
 
 fn series(eval: &Eval, found: &[(Labels, Points)], grid: (i64, i64)) -> Result<(), String> {
     let expect = &eval.expect;
@@ -115,7 +133,7 @@ fn series(eval: &Eval, found: &[(Labels, Points)], grid: (i64, i64)) -> Result<(
         }
     }
     for (i, line) in expect.series.iter().enumerate() {
-        let wanted = expected_points(line, grid)?;
+        let wanted = expected_points(line, grid);
         if wanted.is_empty() && !by_labels.contains_key(&line.labels) {
             continue;
         }
@@ -134,24 +152,24 @@ fn series(eval: &Eval, found: &[(Labels, Points)], grid: (i64, i64)) -> Result<(
     }
 }
 
-fn expected_points(line: &SeriesLine, grid: (i64, i64)) -> Result<Points, String> {
-    let mut points = Vec::new();
-    let mut time_ms = grid.0;
-    for slot in &line.slots {
-        match slot {
-            Slot::Empty => {}
-            Slot::Float(value) => points.push((time_ms, *value)),
-            Slot::Histogram(text) => return Err(format!("native histogram expected: {text}")),
-        }
-        time_ms += grid.1;
-    }
-    Ok(points)
+fn expected_points(line: &SeriesLine, grid: (i64, i64)) -> Vec<(i64, &Slot)> {
+    let times = (0_i64..).map(|step| grid.0 + step * grid.1);
+    let slots = times.zip(&line.slots);
+    slots.filter(|(_, slot)| !matches!(slot, Slot::Empty)).collect()
 }
 
-fn same_points(labels: &Labels, wanted: &Points, found: &Points) -> Result<(), String> {
-    let same = wanted.len() == found.len()
-        && wanted.iter().zip(found).all(|(a, b)| a.0 == b.0 && almost_equal(a.1, b.1));
-    if same { Ok(()) } else { Err(format!("{labels}: found {found:?}, expected {wanted:?}")) }
+fn same_points(labels: &Labels, wanted: &[(i64, &Slot)], found: &Points) -> Result<(), String> {
+    let same = |wanted: &Slot, found: &Datum| match (wanted, found) {
+        (Slot::Float(a), Datum::Float(b)) => almost_equal(*a, *b),
+        (Slot::Histogram(a), Datum::Histogram(b)) => a.fits(b, almost_equal),
+        _ => false,
+    };
+    let all_same = wanted.len() == found.len()
+        && wanted.iter().zip(found).all(|(a, b)| a.0 == b.0 && same(a.1, &b.1));
+    if all_same {
+        return Ok(());
+    }
+    Err(format!("{labels}: found {found:?}, expected {wanted:?}"))
 }
 
 fn almost_equal(a: f64, b: f64) -> bool {
@@ -175,23 +193,30 @@ pub(crate) fn also_as_range(eval: &Eval, answer: &Answer) -> bool {
 
 /// Compares the answer at one time with a step of a range.
 pub(crate) fn same_at(at_ms: i64, answer: &Answer, range: &Answer) -> Result<(), String> {
-    let mut wanted: BTreeMap<Labels, f64> = BTreeMap::new();
+    let mut wanted: BTreeMap<Labels, Datum> = BTreeMap::new();
     match &answer.value {
-        Value::Scalar(point) => drop(wanted.insert(Labels::empty(), point.value)),
+        Value::Scalar(point) => drop(wanted.insert(Labels::empty(), Datum::Float(point.value))),
         Value::Vector(vector) => {
-            wanted.extend(vector.iter().map(|(labels, point)| (labels.clone(), point.value)));
+            wanted.extend(vector.iter().map(|(labels, point)| (labels.clone(), datum(point))));
         }
         _ => {}
     }
-    let mut found: BTreeMap<Labels, f64> = BTreeMap::new();
+    let mut found: BTreeMap<Labels, Datum> = BTreeMap::new();
     if let Value::Matrix(matrix) = &range.value {
         for series in matrix {
-            for point in series.points.iter().filter(|point| point.timestamp_ms == at_ms) {
-                found.insert(series.labels.clone(), point.value);
-            }
+            let here = points_of(series).into_iter().filter(|(time_ms, _)| *time_ms == at_ms);
+            found.extend(here.map(|(_, datum)| (series.labels.clone(), datum)));
         }
     }
+    let same_value = |a: &Datum, b: &Datum| match (a, b) {
+        (Datum::Float(a), Datum::Float(b)) => almost_equal(*a, *b),
+        (Datum::Histogram(a), Datum::Histogram(b)) => {
+            let wanted = HistogramText { histogram: Histogram::clone(a), hinted: false };
+            wanted.fits(b, almost_equal)
+        }
+        _ => false,
+    };
     let same = wanted.len() == found.len()
-        && wanted.iter().zip(&found).all(|(a, b)| a.0 == b.0 && almost_equal(*a.1, *b.1));
+        && wanted.iter().zip(&found).all(|(a, b)| a.0 == b.0 && same_value(a.1, b.1));
     if same { Ok(()) } else { Err(format!("as a range: found {found:?}, expected {wanted:?}")) }
 }

@@ -6,7 +6,7 @@ use super::notation::{SeriesLine, number, unquote};
 #[derive(Debug)]
 pub(crate) enum Command {
     Clear,
-    Load { interval_ms: i64, series: Vec<SeriesLine> },
+    Load { interval_ms: i64, series: Vec<SeriesLine>, with_custom_buckets: bool },
     Eval(Eval),
 }
 
@@ -75,7 +75,9 @@ pub(crate) fn parse_script(script: &str) -> Result<Vec<Command>, String> {
             "load" | "load_with_nhcb" => {
                 let interval_ms = duration_ms(line[word.len()..].trim()).map_err(wrong)?;
                 let series: Result<Vec<_>, _> = block.map(SeriesLine::parse).collect();
-                commands.push(Command::Load { interval_ms, series: series.map_err(wrong)? });
+                let series = series.map_err(wrong)?;
+                let with_custom_buckets = word == "load_with_nhcb";
+                commands.push(Command::Load { interval_ms, series, with_custom_buckets });
             }
             _ if word.starts_with("eval") => {
                 commands.push(Command::Eval(parse_eval(number, line, block).map_err(wrong)?));

@@ -4,7 +4,9 @@
 //! says what to expect: values, order, failures, warnings. Each evaluation is one case.
 
 mod check;
+mod classic;
 mod command;
+mod histogram;
 mod notation;
 pub(crate) mod store;
 
@@ -44,7 +46,12 @@ pub(crate) fn run(script: &str, options: &QueryOptions) -> Result<Report, String
     for command in command::parse_script(script)? {
         match command {
             Command::Clear => store = MemoryStore::default(),
-            Command::Load { interval_ms, series, .. } => store.load(interval_ms, &series),
+            Command::Load { interval_ms, series, with_custom_buckets } => {
+                store.load(interval_ms, &series);
+                if with_custom_buckets {
+                    store.load(interval_ms, &classic::converted(&series)?);
+                }
+            }
             Command::Eval(eval) => {
                 report.cases += 1;
                 if let Err(reason) = run_case(&store, &eval, options) {

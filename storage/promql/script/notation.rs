@@ -2,6 +2,8 @@
 
 use metric::{Labels, LabelsBuilder, METRIC_NAME, stale_nan};
 
+use super::histogram::HistogramText;
+
 /// One series of a script.
 #[derive(Debug, Clone)]
 pub(crate) struct SeriesLine {
@@ -10,12 +12,11 @@ pub(crate) struct SeriesLine {
 }
 
 /// What stands at one interval.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Slot {
     Empty,
     Float(f64),
-    /// A native histogram, as text: nothing evaluates them yet.
-    Histogram(String),
+    Histogram(HistogramText),
 }
 
 impl SeriesLine {
@@ -57,13 +58,7 @@ fn words(text: &str) -> Vec<String> {
 fn expand(word: &str, slots: &mut Vec<Slot>) -> Result<(), String> {
     let count = |times: &str| times.parse::<usize>().map_err(|_| format!("bad count in {word:?}"));
     if word.starts_with("{{") {
-        let (first, times) = match word.rsplit_once("}}x") {
-            Some((first, times)) => (first, count(times)?),
-            None => (word, 0),
-        };
-        let again = if word.contains("}}x") { times + 1 } else { 1 };
-        slots.extend(std::iter::repeat_n(Slot::Histogram(first.to_owned()), again));
-        return Ok(());
+        return expand_histograms(word, slots);
     }
     if let Some(times) = word.strip_prefix("_x") {
         slots.extend(std::iter::repeat_n(Slot::Empty, count(times)?));
@@ -83,6 +78,34 @@ fn expand(word: &str, slots: &mut Vec<Slot>) -> Result<(), String> {
                 slots.push(Slot::Float(start + step * i as f64));
             }
         }
+    }
+    Ok(())
+}
+
+/// Reads `{{..}}`, `{{..}}x2`, `{{..}}+{{..}}x2` and `{{..}}-{{..}}x2`.
+fn expand_histograms(word: &str, slots: &mut Vec<Slot>) -> Result<(), String> {
+    let bad = || format!("bad histogram {word:?}");
+    let (first, rest) = HistogramText::parse_prefix(word)?;
+    let ((step, rest), factor) = match rest.chars().next() {
+        Some('+') => (HistogramText::parse_prefix(&rest[1..])?, 1.0),
+        Some('-') => (HistogramText::parse_prefix(&rest[1..])?, -1.0),
+        _ => ((HistogramText::default(), rest), 0.0),
+    };
+    let times = match rest.strip_prefix('x') {
+        Some(times) => times.parse::<usize>().map_err(|_| bad())?,
+        None if rest.is_empty() => 0,
+        None => return Err(bad()),
+    };
+    let mut current = first;
+    slots.push(Slot::Histogram(current.clone()));
+    for _ in 0..times {
+        if factor != 0.0 {
+            let mut scaled = step.histogram.clone();
+            scaled.scale(factor);
+            scaled.reset_hint = step.histogram.reset_hint;
+            current.histogram.add(&scaled).map_err(|error| error.to_string())?;
+        }
+        slots.push(Slot::Histogram(current.clone()));
     }
     Ok(())
 }

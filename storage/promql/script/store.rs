@@ -1,15 +1,24 @@
 //! Series in memory, for scripts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use metric::{Labels, Matcher, ReadError, Samples, SelectLimit, Selection, SeriesReader};
+use metric::{
+    Histogram, Labels, Matcher, ReadError, ResetHint, Samples, SelectLimit, Selection, SeriesReader,
+};
 
 use super::notation::{SeriesLine, Slot};
 
 /// Series in memory.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryStore {
-    series: BTreeMap<Labels, BTreeMap<i64, f64>>,
+    series: BTreeMap<Labels, BTreeMap<i64, Stored>>,
+}
+
+#[derive(Debug)]
+enum Stored {
+    Float(f64),
+    Histogram(Arc<Histogram>),
 }
 
 impl MemoryStore {
@@ -19,18 +28,54 @@ impl MemoryStore {
             let samples = self.series.entry(line.labels.clone()).or_default();
             let mut time_ms = 0;
             for slot in &line.slots {
-                if let Slot::Float(value) = slot {
-                    samples.insert(time_ms, *value);
+                match slot {
+                    Slot::Empty => {}
+                    Slot::Float(value) => drop(samples.insert(time_ms, Stored::Float(*value))),
+                    Slot::Histogram(text) => {
+                        let histogram = Arc::new(text.histogram.clone());
+                        samples.insert(time_ms, Stored::Histogram(histogram));
+                    }
                 }
                 time_ms += interval_ms;
             }
+            settle_hints(samples);
         }
         self.series.retain(|_, samples| !samples.is_empty());
     }
 
     /// Adds one sample.
     pub(crate) fn add(&mut self, labels: &Labels, time_ms: i64, value: f64) {
-        self.series.entry(labels.clone()).or_default().insert(time_ms, value);
+        self.series.entry(labels.clone()).or_default().insert(time_ms, Stored::Float(value));
+    }
+}
+
+/// Says of each counter what Prometheus' storage knows when it is read again: within a run of
+/// histograms that only grow there is no reset, and of the first of a run nothing is known.
+fn settle_hints(samples: &mut BTreeMap<i64, Stored>) {
+    let mut previous: Option<Arc<Histogram>> = None;
+    for stored in samples.values_mut() {
+        let Stored::Histogram(histogram) = stored else {
+            previous = None;
+            continue;
+        };
+        let mut settled = Histogram::clone(histogram);
+        if settled.reset_hint == ResetHint::Gauge {
+            previous = None;
+            continue;
+        }
+        let explicit = settled.reset_hint == ResetHint::Reset;
+        settled.reset_hint = ResetHint::Unknown;
+        let goes_on = |before: &Arc<Histogram>| {
+            before.schema == settled.schema
+                && before.zero_threshold == settled.zero_threshold
+                && before.custom_values == settled.custom_values
+                && !settled.reset_since(before)
+        };
+        if !explicit && previous.as_ref().is_some_and(goes_on) {
+            settled.reset_hint = ResetHint::NotReset;
+        }
+        *histogram = Arc::new(settled);
+        previous = Some(Arc::clone(histogram));
     }
 }
 
@@ -46,8 +91,11 @@ impl SeriesReader for MemoryStore {
         for (labels, samples) in &self.series {
             if matchers.iter().all(|matcher| matcher.matches_labels(labels)) && from_ms <= to_ms {
                 let mut part = Samples::new();
-                for (time_ms, value) in samples.range(from_ms..=to_ms) {
-                    part.push(*time_ms, *value);
+                for (time_ms, stored) in samples.range(from_ms..=to_ms) {
+                    match stored {
+                        Stored::Float(value) => part.push(*time_ms, *value),
+                        Stored::Histogram(it) => part.push_histogram(*time_ms, Arc::clone(it)),
+                    }
                 }
                 found.push((labels.clone(), part));
             }
