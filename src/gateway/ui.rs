@@ -22,8 +22,9 @@ const NONCE_MARK: &str = "{{csp-nonce}}";
 /// Assets with a hash of their content in the name: they never change.
 const HASHED: &str = "assets/";
 /// First parts of addresses that belong to programs: a wrong one is an error, not a page.
-const PROGRAMS: [&str; 13] = [
+const PROGRAMS: [&str; 14] = [
     "api",
+    "v1",
     "prometheus",
     "otlp",
     "elastic",

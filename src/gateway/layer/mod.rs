@@ -81,8 +81,11 @@ pub(crate) fn wrap(routes: Router, front: &Arc<Front>) -> Router {
 
 /// Whether the request brings telemetry: larger bodies, and trusted networks need no token.
 fn is_ingest(method: &Method, uri: &Uri) -> bool {
-    const ROUTES: [&str; 6] = [
+    const ROUTES: [&str; 9] = [
         "/prometheus/api/v1/write",
+        "/prometheus/api/v1/otlp/v1/metrics",
+        "/api/v1/metrics/import",
+        "/v1/metrics",
         "/otlp/v1/metrics",
         "/otlp/v1/logs",
         "/otlp/v1/traces",

@@ -10,12 +10,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::work::unsupported_response;
-use super::{import, remote_write_v2};
+use super::{import, otlp, remote_write_v2};
 use crate::Telemetry;
 
 /// The routes of receivers.
 pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
-    OpenApiRouter::new().routes(routes!(write_metrics)).merge(import::routes())
+    OpenApiRouter::new()
+        .routes(routes!(write_metrics))
+        .merge(import::routes())
+        .merge(otlp::api::routes())
 }
 
 /// Takes in samples as Prometheus' `remote_write` sends them, version 1 or 2 by the `proto` of the

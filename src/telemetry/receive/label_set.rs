@@ -33,6 +33,11 @@ impl<'a> LabelSet<'a> {
         }
     }
 
+    /// Removes a label, if it is there.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.retain(|(at, _)| at != name);
+    }
+
     /// The value of a label.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(at, _)| at == name).map(|(_, value)| value.as_ref())

@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod body;
 mod import;
 mod label_set;
+mod otlp;
 pub(crate) mod protobuf;
 pub(crate) mod remote_write;
 mod remote_write_v2;
@@ -13,7 +14,7 @@ mod work;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -37,6 +38,8 @@ pub(crate) struct Receiver {
     settings: ReceiveSettings,
     room: Room,
     turns: Arc<Semaphore>,
+    /// Running totals of what OTLP senders report as differences.
+    deltas: Mutex<otlp::Deltas>,
     metrics: ReceiveMetrics,
 }
 
@@ -45,6 +48,7 @@ impl Receiver {
         Self {
             room: Room::new(settings.bodies_bytes_max),
             turns: Arc::new(Semaphore::new(settings.concurrency_max.max(1))),
+            deltas: Mutex::default(),
             metrics: ReceiveMetrics::new(metrics),
             settings,
         }

@@ -52,7 +52,17 @@ pub(crate) struct Workshop<'w> {
     receiver: &'w Receiver,
 }
 
-impl Workshop<'_> {
+impl<'w> Workshop<'w> {
+    /// What receivers share.
+    pub(super) fn receiver(&self) -> &'w Receiver {
+        self.receiver
+    }
+
+    /// Bytes that a body may unfold to.
+    pub(super) fn decoded_bytes_max(&self) -> usize {
+        self.receiver.settings.decoded_bytes_max
+    }
+
     /// Unpacks a body within the limits.
     pub(crate) fn unpack(&self, body: Body, packing: Packing) -> Result<Body> {
         let Receiver { settings: ReceiveSettings { decoded_bytes_max, .. }, room, .. } =

@@ -3,6 +3,7 @@
 
 mod bed;
 mod hosts;
+mod otlp;
 mod peer;
 mod query;
 mod receive;

@@ -1,0 +1,288 @@
+//! Tests of OTLP metrics over HTTP: protobuf by hand and JSON as the specification shows it.
+
+use std::io::Write as _;
+
+use http::{Request, StatusCode};
+use serde_json::{Value, json};
+
+use super::bed::{Bed, Reply, bed};
+use super::wire::{bytes, double, fixed, number};
+
+const METRICS: &str = "/otlp/v1/metrics";
+
+async fn send(bed: &Bed, body: Vec<u8>) -> Reply {
+    let request = Request::post(METRICS).header("content-type", "application/x-protobuf");
+    bed.send(request, body).await
+}
+
+async fn send_json(bed: &Bed, body: &Value) -> Reply {
+    let request = Request::post(METRICS).header("content-type", "application/json");
+    bed.send(request, body.to_string()).await
+}
+
+/// A request of metrics of one resource.
+fn request(resource: &Value, metrics: &Value) -> Value {
+    json!({"resourceMetrics": [{
+        "resource": {"attributes": resource},
+        "scopeMetrics": [{"scope": {"name": "test"}, "metrics": metrics}],
+    }]})
+}
+
+fn attribute(key: &str, value: &str) -> Value {
+    json!({"key": key, "value": {"stringValue": value}})
+}
+
+fn now_ns(bed: &Bed) -> i64 {
+    bed.clock.now().as_millis() * 1_000_000
+}
+
+#[tokio::test]
+async fn protobuf_becomes_samples_with_job_and_instance() {
+    let bed = bed(|_| {}).await;
+    let text = |value: &str| bytes(1, value);
+    let pair =
+        |at: u64, key: &str, value: Vec<u8>| bytes(at, [bytes(1, key), bytes(2, value)].concat());
+    let now = now_ns(&bed) as u64;
+    let resource = bytes(
+        1,
+        [
+            pair(1, "service.name", text("shop")),
+            pair(1, "service.namespace", text("web")),
+            pair(1, "service.instance.id", text("i-1")),
+            pair(1, "host.name", text("h1")),
+        ]
+        .concat(),
+    );
+    let list = bytes(5, [bytes(1, number(3, 1)), bytes(1, text("x"))].concat());
+    let point = bytes(
+        1,
+        [
+            pair(7, "http.method", text("GET")),
+            pair(7, "http_method", text("again")),
+            pair(7, "list", list),
+            pair(7, "truth", number(2, 1)),
+            pair(7, "half", double(4, 0.5)),
+            pair(7, "empty", Vec::new()),
+            fixed(3, now),
+            double(4, 1.5),
+            bytes(5, b""),
+        ]
+        .concat(),
+    );
+    let metric = bytes(
+        2,
+        [bytes(1, "queue.size"), bytes(2, "how many"), bytes(3, "By"), bytes(5, point)].concat(),
+    );
+    // The scopes may come before their resource.
+    let body = bytes(1, [bytes(2, metric), resource].concat());
+    let reply = send(&bed, body).await;
+    assert_eq!((reply.status, reply.text.as_str()), (StatusCode::OK, ""));
+    assert_eq!(reply.headers["content-type"], "application/x-protobuf");
+    let found = bed.values("queue_size_bytes").await;
+    let expected = "queue_size_bytes{half=\"0.5\", http_method=\"GET;again\", instance=\"i-1\", \
+                    job=\"web/shop\", list=\"[1,\\\"x\\\"]\", truth=\"true\"} 1.5";
+    assert_eq!(found, [expected]);
+    let info = "target_info{host_name=\"h1\", instance=\"i-1\", job=\"web/shop\"} 1";
+    assert_eq!(bed.values("target_info").await, [info]);
+    let known = bed.get("/prometheus/api/v1/metadata?metric=queue_size_bytes").await.json();
+    let stated = json!([{"type": "gauge", "help": "how many", "unit": "bytes"}]);
+    assert_eq!(known["data"]["queue_size_bytes"], stated);
+    let counted = "receive_not_stored_total{kind=\"exemplar\"} 1";
+    assert!(bed.metrics.gather_text().contains(counted));
+}
+
+#[tokio::test]
+async fn every_form_of_metric_in_json() {
+    let bed = bed(|_| {}).await;
+    let now = now_ns(&bed).to_string();
+    let metrics = json!([
+        {"name": "requests", "unit": "1", "sum": {"aggregationTemporality": 2, "isMonotonic": true,
+            "dataPoints": [{"asInt": "7", "timeUnixNano": now}]}},
+        {"name": "open", "sum": {"aggregationTemporality": 2, "isMonotonic": false,
+            "dataPoints": [{"asDouble": -2, "timeUnixNano": now}]}},
+        {"name": "lag", "unit": "s", "histogram": {"aggregationTemporality": 2, "dataPoints": [{
+            "timeUnixNano": now, "count": "6", "sum": 9.5, "bucketCounts": ["1", 2, "3"],
+            "explicitBounds": [0.5, 1], "attributes": [attribute("le", "mine")]}]}},
+        {"name": "q", "summary": {"dataPoints": [{"timeUnixNano": now, "count": 4, "sum": 2,
+            "quantileValues": [{"quantile": 0.5, "value": 0.25}, {"quantile": 1, "value": 9}]}]}},
+        {"name": "gone", "gauge": {"dataPoints": [{"timeUnixNano": now, "flags": 1}]}},
+    ]);
+    let resource = json!([attribute("service.name", "j")]);
+    let reply = send_json(&bed, &request(&resource, &metrics)).await;
+    assert_eq!((reply.status, reply.text.as_str()), (StatusCode::OK, "{}"));
+    assert_eq!(bed.values("requests_total").await, ["requests_total{job=\"j\"} 7"]);
+    assert_eq!(bed.values("open").await, ["open{job=\"j\"} -2"]);
+    let buckets = bed.values("sort(lag_seconds_bucket)").await;
+    let bucket =
+        |le: &str, value: u32| format!("lag_seconds_bucket{{job=\"j\", le=\"{le}\"}} {value}");
+    assert_eq!(buckets, [bucket("0.5", 1), bucket("1", 3), bucket("+Inf", 6)]);
+    assert_eq!(bed.values("lag_seconds_count + lag_seconds_sum").await, ["{job=\"j\"} 15.5"]);
+    assert_eq!(
+        bed.values("q").await,
+        ["q{job=\"j\", quantile=\"0.5\"} 0.25", "q{job=\"j\", quantile=\"1\"} 9"]
+    );
+    assert_eq!(bed.values("q_count * q_sum").await, ["{job=\"j\"} 8"]);
+    assert_eq!(bed.values("gone").await, [""; 0]);
+    // A resource with nothing beside its identity has no target_info.
+    assert_eq!(bed.values("target_info").await, [""; 0]);
+}
+
+/// A request of one delta sum and one delta histogram.
+fn deltas(end_ns: i64, value: f64, buckets: [u64; 2]) -> Value {
+    let time = end_ns.to_string();
+    request(
+        &json!([]),
+        &json!([
+            {"name": "d", "sum": {"aggregationTemporality": 1, "isMonotonic": true,
+                "dataPoints": [{"asDouble": value, "timeUnixNano": time}]}},
+            {"name": "h", "histogram": {"aggregationTemporality": 1, "dataPoints": [{"timeUnixNano": time,
+                "count": buckets[0] + buckets[1], "sum": value, "bucketCounts": buckets, "explicitBounds": [1]}]}},
+        ]),
+    )
+}
+
+#[tokio::test]
+async fn deltas_are_added_up_once_each() {
+    let bed = bed(|_| {}).await;
+    let start = now_ns(&bed) - 10_000_000_000;
+    let second = 1_000_000_000;
+    for (at, value, buckets) in
+        [(0, 1.0, [1, 0]), (1, 2.0, [2, 1]), (1, 2.0, [2, 1]), (2, 4.0, [0, 3])]
+    {
+        let reply = send_json(&bed, &deltas(start + at * second, value, buckets)).await;
+        assert_eq!((reply.status, reply.text.as_str()), (StatusCode::OK, "{}"));
+    }
+    assert_eq!(bed.values("d_total").await, ["d_total 7"]);
+    assert_eq!(bed.values("h_bucket").await, ["h_bucket{le=\"+Inf\"} 7", "h_bucket{le=\"1\"} 3"]);
+    assert_eq!(bed.values("h_sum").await, ["h_sum 7"]);
+    // One that comes too late cannot be added to what is stored.
+    let reply = send_json(&bed, &deltas(start + second, 100.0, [9, 9])).await.json();
+    assert_eq!(reply["partialSuccess"]["rejectedDataPoints"], "2");
+    assert!(
+        reply["partialSuccess"]["errorMessage"]
+            .as_str()
+            .unwrap()
+            .contains("not newer than the last")
+    );
+    assert_eq!(bed.values("d_total").await, ["d_total 7"]);
+}
+
+#[tokio::test]
+async fn bad_points_are_counted_and_good_ones_kept() {
+    let bed = bed(|_| {}).await;
+    let now = now_ns(&bed).to_string();
+    let many: Vec<Value> = (0..200).map(|n| attribute(&format!("a{n}"), "x")).collect();
+    let good =
+        json!({"name": "good", "gauge": {"dataPoints": [{"asInt": 1, "timeUnixNano": now}]}});
+    let point = |more: Value| {
+        let mut point = json!({"timeUnixNano": now, "asInt": 1});
+        point.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        point
+    };
+    let gauge = |point: Value| json!({"name": "bad", "gauge": {"dataPoints": [point]}});
+    let buckets = |counts: Value, bounds: Value| {
+        json!({"name": "bad", "histogram": {
+        "aggregationTemporality": 2, "dataPoints": [{"timeUnixNano": now, "bucketCounts": counts, "explicitBounds": bounds}]}})
+    };
+    for (wrong, points, told) in [
+        (gauge(point(json!({"asInt": null}))), 1, "has no value"),
+        (gauge(point(json!({"attributes": many}))), 1, "more than 128 attributes"),
+        (gauge(point(json!({"attributes": [attribute("", "x")]}))), 1, "attribute name"),
+        (gauge(point(json!({"attributes": [attribute("k", &"v".repeat(5000))]}))), 1, "5000 bytes"),
+        (gauge(point(json!({"timeUnixNano": 5_000_000}))), 1, "too old"),
+        (
+            json!({"name": "…", "gauge": {"dataPoints": [point(json!({})), point(json!({}))]}}),
+            2,
+            "nothing is left",
+        ),
+        (
+            json!({"name": "bad", "sum": {"dataPoints": [point(json!({}))]}}),
+            1,
+            "neither delta nor cumulative",
+        ),
+        (buckets(json!([1, 2]), json!([1, 2])), 1, "2 buckets do not fit to 2 bounds"),
+        (buckets(json!([1, 2, 3]), json!([2, 1])), 1, "do not ascend"),
+        (buckets(json!(vec![0; 3000]), json!([])), 1, "more than 2000 buckets"),
+        (
+            json!({"name": "e", "exponentialHistogram": {"aggregationTemporality": 2, "dataPoints":
+            [{"timeUnixNano": now, "scale": -2, "count": "1", "positive": {"offset": -1, "bucketCounts": ["1"]}}]}}),
+            1,
+            "exponential histograms are not stored",
+        ),
+    ] {
+        let reply = send_json(&bed, &request(&json!([]), &json!([wrong, good]))).await;
+        assert_eq!(reply.status, StatusCode::OK, "{told}: {}", reply.text);
+        let partial = &reply.json()["partialSuccess"];
+        assert_eq!(partial["rejectedDataPoints"], points.to_string(), "{told}: {partial}");
+        assert!(partial["errorMessage"].as_str().unwrap().contains(told), "{told}: {partial}");
+    }
+    assert_eq!(bed.values("good").await, ["good 1"]);
+    assert_eq!(bed.values("bad").await, [""; 0]);
+    assert!(bed.metrics.gather_text().contains("kind=\"exponential_histogram\"} 1"));
+    // In protobuf the same is two fields.
+    let empty = bytes(1, bytes(2, bytes(2, [bytes(1, "x"), bytes(5, bytes(1, b""))].concat())));
+    let reply = send(&bed, empty).await;
+    assert!(
+        reply.text.starts_with("\n") && reply.text.contains("data point 1: it has no value"),
+        "{:?}",
+        reply.text
+    );
+}
+
+#[tokio::test]
+async fn bodies_that_are_none_get_a_status() {
+    let bed = bed(|settings| settings.receive.decoded_bytes_max = 10_000).await;
+    let reply = bed
+        .send(
+            Request::post(METRICS).header("content-type", "application/json"),
+            "{\"resourceMetrics\":5}",
+        )
+        .await;
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+    assert_eq!(reply.json()["code"], 3);
+    assert!(
+        reply.json()["message"].as_str().unwrap().contains("needs a list at line 1"),
+        "{}",
+        reply.text
+    );
+    let reply = send(&bed, vec![0x0a, 0xff, 1]).await;
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+    assert!(
+        reply.text.starts_with("\u{8}\u{3}\u{12}")
+            && reply.text.contains("broken protobuf at byte"),
+        "{:?}",
+        reply.text
+    );
+    for kind in ["text/plain", "application/grpc"] {
+        let request = Request::post(METRICS).header("content-type", kind);
+        assert_eq!(bed.send(request, "").await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+    let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    bomb.write_all(&[0; 20_000]).unwrap();
+    let request = Request::post(METRICS).header("content-encoding", "gzip");
+    let reply = bed.send(request, bomb.finish().unwrap()).await;
+    assert_eq!(reply.status, StatusCode::PAYLOAD_TOO_LARGE);
+    let request = Request::post(METRICS).header("content-encoding", "deflate");
+    assert_eq!(bed.send(request, "").await.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert_eq!(bed.send_powerless(Request::post(METRICS)).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn gzip_and_every_path() {
+    let bed = bed(|_| {}).await;
+    for (n, path) in
+        [METRICS, "/v1/metrics", "/prometheus/api/v1/otlp/v1/metrics"].into_iter().enumerate()
+    {
+        let metrics = json!([{"name": format!("m{n}"), "gauge": {"dataPoints": [
+            {"asInt": 1, "timeUnixNano": now_ns(&bed).to_string()}]}}]);
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(request(&json!([]), &metrics).to_string().as_bytes()).unwrap();
+        let request = Request::post(path)
+            .header("content-type", "application/json; charset=utf-8")
+            .header("content-encoding", "gzip");
+        let reply = bed.send(request, packed.finish().unwrap()).await;
+        assert_eq!((reply.status, reply.text.as_str()), (StatusCode::OK, "{}"), "{path}");
+        assert_eq!(bed.values(&format!("m{n}")).await.len(), 1, "{path}");
+    }
+    assert_eq!(send(&bed, Vec::new()).await.status, StatusCode::OK);
+}
