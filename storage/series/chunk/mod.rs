@@ -10,7 +10,7 @@ pub(crate) mod varint;
 mod xor;
 
 pub(crate) use packed::{SAMPLES_MAX, decode, encode};
-pub(crate) use stream::{StreamReader, StreamState};
+pub(crate) use stream::{Encoded, SAMPLE_BYTES_MAX, StreamReader, StreamState};
 
 /// Bytes that are not what they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

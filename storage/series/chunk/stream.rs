@@ -14,6 +14,24 @@ use super::{Damaged, varint};
 
 const STEP: u8 = 0x80;
 
+/// Most bytes of one sample: control, step, value.
+pub(crate) const SAMPLE_BYTES_MAX: usize = 1 + varint::LEN_MAX + 8;
+
+/// One sample in the streaming form. It goes to two places, head and journal; reading it back
+/// from the first would wait for memory that writing need not wait for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Encoded {
+    bytes: [u8; SAMPLE_BYTES_MAX],
+    len: usize,
+}
+
+impl Encoded {
+    /// The bytes of the sample.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
 /// What the next sample is encoded against.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StreamState {
@@ -28,8 +46,8 @@ pub(crate) struct StreamState {
 }
 
 impl StreamState {
-    /// Appends a sample.
-    pub(crate) fn push(&mut self, timestamp_ms: i64, bits: u64, out: &mut Vec<u8>) {
+    /// Encodes a sample behind those before.
+    pub(crate) fn push(&mut self, timestamp_ms: i64, bits: u64) -> Encoded {
         let (step, delta) = if self.count == 0 {
             (timestamp_ms, 0)
         } else {
@@ -38,17 +56,19 @@ impl StreamState {
         };
         let xor = if self.count == 0 { bits } else { bits ^ self.bits };
         let cut = if xor == 0 { 0 } else { xor.trailing_zeros() / 8 };
-        let len = 8 - xor.leading_zeros() / 8 - cut;
-        let len = if xor == 0 { 0 } else { len };
+        let len = if xor == 0 { 0 } else { 8 - xor.leading_zeros() / 8 - cut };
         let control = (cut << 4) as u8 | len as u8;
+        let mut out = Encoded { bytes: [0; SAMPLE_BYTES_MAX], len: 1 };
         if step == 0 {
-            out.push(control);
+            out.bytes[0] = control;
         } else {
-            out.push(control | STEP);
-            varint::put_signed(out, step);
+            out.bytes[0] = control | STEP;
+            out.len += varint::write_signed(&mut out.bytes[1..], step);
         }
-        out.extend_from_slice(&(xor >> (8 * cut)).to_le_bytes()[..len as usize]);
+        out.bytes[out.len..out.len + 8].copy_from_slice(&(xor >> (8 * cut)).to_le_bytes());
+        out.len += len as usize;
         *self = Self { timestamp_ms, delta, bits, count: self.count.saturating_add(1) };
+        out
     }
 
     /// Reads the next sample and moves past it.

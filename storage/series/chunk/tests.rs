@@ -59,7 +59,7 @@ proptest! {
         let mut bytes = Vec::new();
         let mut state = StreamState::default();
         for (&time, value) in times.iter().zip(&values) {
-            state.push(time, value.to_bits(), &mut bytes);
+            bytes.extend_from_slice(state.push(time, value.to_bits()).as_bytes());
         }
         let found: Vec<(i64, u64)> = StreamReader::new(&bytes).collect();
         let wanted: Vec<(i64, u64)> =

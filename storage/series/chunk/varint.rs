@@ -2,7 +2,24 @@
 
 use super::Damaged;
 
-/// Appends an unsigned integer in 1 to 10 bytes.
+/// Most bytes that an integer takes.
+pub(crate) const LEN_MAX: usize = 10;
+
+/// Writes a signed integer to the beginning of a buffer of at least [`LEN_MAX`] bytes; returns
+/// how many it took.
+pub(crate) fn write_signed(out: &mut [u8], value: i64) -> usize {
+    let mut rest = zigzag(value);
+    let mut len = 0;
+    while rest >= 0x80 {
+        out[len] = rest as u8 | 0x80;
+        rest >>= 7;
+        len += 1;
+    }
+    out[len] = rest as u8;
+    len + 1
+}
+
+/// Appends an unsigned integer in 1 to [`LEN_MAX`] bytes.
 pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);

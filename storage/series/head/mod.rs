@@ -100,7 +100,7 @@ impl Head {
             }
             let slot = match last {
                 Some((labels, slot)) if std::ptr::eq(labels, entry.labels) => slot,
-                _ => match self.find_or_create(batch, entry, window) {
+                last => match self.find_after(last.map(|(_, slot)| slot), batch, entry, window) {
                     Ok(slot) => slot,
                     Err(reason) => {
                         outcome.reject(position, entry, reason);
@@ -146,11 +146,34 @@ impl Head {
     }
 
     fn find(&self, hash: u64, labels: &[u8]) -> Option<u32> {
-        let same = |slot: &u32| {
-            let series = self.series.get(*slot);
-            series.is_some_and(|s| s.hash == hash && s.labels.encoded().as_bytes() == labels)
-        };
-        self.table.find(hash, same).copied()
+        self.table.find(hash, |slot| self.is(*slot, hash, labels)).copied()
+    }
+
+    /// Finds or creates a series whose sample comes behind one of `last`.
+    fn find_after(
+        &mut self,
+        last: Option<u32>,
+        batch: &Batch<'_>,
+        entry: &Entry<'_>,
+        window: &Window,
+    ) -> Result<u32, RejectReason> {
+        let follower = last.and_then(|last| Some(self.series.get(last)?.follower));
+        if let Some(guess) = follower
+            && self.is(guess, entry.hash, entry.labels)
+        {
+            return Ok(guess);
+        }
+        let slot = self.find_or_create(batch, entry, window)?;
+        if let Some(series) = last.and_then(|last| self.series.get_mut(last)) {
+            series.follower = slot;
+        }
+        Ok(slot)
+    }
+
+    /// Whether the series in a slot has these labels.
+    fn is(&self, slot: u32, hash: u64, labels: &[u8]) -> bool {
+        let series = self.series.get(slot);
+        series.is_some_and(|s| s.hash == hash && s.labels.encoded().as_bytes() == labels)
     }
 
     fn find_or_create(
@@ -209,8 +232,8 @@ impl Head {
         series.touched = self.tick;
         if timestamp_ms > newest_ms {
             let encoded = series.push(timestamp_ms, bits);
-            self.active_bytes += encoded.len() as u64;
-            self.ops.sample(slot, encoded);
+            self.active_bytes += encoded.as_bytes().len() as u64;
+            self.ops.sample(slot, encoded.as_bytes());
         } else {
             series.push_late(timestamp_ms, bits);
             self.active_bytes += LATE_BYTES;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use metric::{Labels, Sample};
 
 use super::unflushed::{Epoch, Frozen, Unflushed, find_in_run};
-use crate::chunk::StreamState;
+use crate::chunk::{Encoded, SAMPLE_BYTES_MAX, StreamState};
 
 /// A series in memory.
 #[derive(Debug)]
@@ -21,10 +21,9 @@ pub(crate) struct HeadSeries {
     pub(crate) links: [Link; 2],
     pub(super) epoch: u32,
     pub(super) touched: u32,
+    /// The slot whose sample came behind this one's the last time: senders keep their order.
+    pub(super) follower: u32,
 }
-
-/// Most bytes of one sample in the streaming form.
-const SAMPLE_BYTES_MAX: usize = 19;
 
 /// Samples of one epoch in order of time.
 #[derive(Debug)]
@@ -72,6 +71,7 @@ impl HeadSeries {
             links: [none; 2],
             epoch,
             touched,
+            follower: u32::MAX,
         }
     }
 
@@ -100,7 +100,7 @@ impl HeadSeries {
     }
 
     /// Appends a sample behind the newest one and returns its streaming form.
-    pub(super) fn push(&mut self, timestamp_ms: i64, bits: u64) -> &[u8] {
+    pub(super) fn push(&mut self, timestamp_ms: i64, bits: u64) -> Encoded {
         self.run.push(timestamp_ms, bits)
     }
 
@@ -180,7 +180,7 @@ impl HeadSeries {
 }
 
 impl Run {
-    fn push(&mut self, timestamp_ms: i64, bits: u64) -> &[u8] {
+    fn push(&mut self, timestamp_ms: i64, bits: u64) -> Encoded {
         let from = self.bytes.len();
         if self.bytes.capacity() - from < SAMPLE_BYTES_MAX {
             // Doubling would waste a third of the largest part of the memory.
@@ -189,8 +189,9 @@ impl Run {
         if self.state.count == 0 {
             self.first_ms = timestamp_ms;
         }
-        self.state.push(timestamp_ms, bits, &mut self.bytes);
-        &self.bytes[from..]
+        let encoded = self.state.push(timestamp_ms, bits);
+        self.bytes.extend_from_slice(encoded.as_bytes());
+        encoded
     }
 }
 

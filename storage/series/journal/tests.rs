@@ -50,7 +50,7 @@ proptest! {
             match said {
                 Said::Sample(_, at, bits) => {
                     let mut encoded = Vec::new();
-                    stream.push(*at, *bits, &mut encoded);
+                    encoded.extend_from_slice(stream.push(*at, *bits).as_bytes());
                     writer.sample(slot, &encoded);
                 }
                 Said::Late(_, at, bits) => writer.late(slot, *at, *bits),
