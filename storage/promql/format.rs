@@ -93,7 +93,7 @@ pub(crate) fn format_duration(millis: i64) -> String {
     for (name, unit) in UNITS {
         let unit = unit.unsigned_abs();
         let whole_only = name == "y" || name == "w";
-        if rest < unit || (whole_only && rest % unit != 0) {
+        if rest < unit || (whole_only && !rest.is_multiple_of(unit)) {
             continue;
         }
         text.push_str(&format!("{}{name}", rest / unit));

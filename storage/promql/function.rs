@@ -78,7 +78,7 @@ pub(crate) enum Family {
     Special,
 }
 
-// Name, how it is evaluated, kinds of the arguments, repetitions of the last, kind of the result.
+// Name, how it is evaluated, kinds of the arguments, repetitions of the last, kind of the value.
 functions! {
     Abs "abs" Float [Vector] 0 Vector,
     Absent "absent" Special [Vector] 0 Vector,
@@ -105,7 +105,8 @@ functions! {
     Deg "deg" Float [Vector] 0 Vector,
     Delta "delta" Range [Matrix] 0 Vector,
     Deriv "deriv" Range [Matrix] 0 Vector,
-    DoubleExponentialSmoothing "double_exponential_smoothing" Range [Matrix, Scalar, Scalar] 0 Vector,
+    DoubleExponentialSmoothing "double_exponential_smoothing" Range
+        [Matrix, Scalar, Scalar] 0 Vector,
     End "end" Clock [] 0 Scalar,
     Exp "exp" Float [Vector] 0 Vector,
     FirstOverTime "first_over_time" Range [Matrix] 0 Vector,

@@ -18,8 +18,11 @@ mod function;
 mod note;
 mod options;
 mod parse;
+mod pretty;
+mod print;
 mod quote;
 mod resolve;
+mod tree_json;
 
 #[cfg(test)]
 mod script;
@@ -36,6 +39,7 @@ pub use expr::{Expr, Span, ValueKind};
 pub use format::{format_value, parse_duration_ms};
 pub use options::{Cancel, Limits, QueryOptions};
 pub use parse::{parse, parse_selector};
+pub use pretty::format_query;
 
 /// The names of all functions, in order; for completion.
 pub fn function_names() -> impl Iterator<Item = &'static str> {

@@ -2,8 +2,6 @@
 //!
 //! The rules are those of `strconv.Quote` and `strconv.QuoteRune` of Go's library.
 
-use std::fmt::Write as _;
-
 /// A text in double quotes.
 pub(crate) fn quote(text: &str) -> String {
     quote_bytes(text.as_bytes())
@@ -58,8 +56,7 @@ fn push_char(out: &mut String, c: char, quote: char) {
 }
 
 fn push_hex(out: &mut String, kind: char, width: usize, number: u32) {
-    // Writing into a text cannot fail.
-    let _ = write!(out, "\\{kind}{number:0width$x}");
+    out.push_str(&format!("\\{kind}{number:0width$x}"));
 }
 
 /// Whether a character is a letter, mark, number, sign or the plain space.
@@ -70,5 +67,5 @@ fn is_printable(c: char) -> bool {
     // Behind another character the library escapes exactly what cannot be seen.
     let mut text = String::from("a");
     text.push(c);
-    format!("{text:?}").len() == text.len() + 2
+    text.escape_debug().eq(text.chars())
 }

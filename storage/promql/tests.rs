@@ -191,7 +191,14 @@ fn statistics_count_what_was_read() {
 #[test]
 fn extreme_times_are_no_panic() {
     let options = QueryOptions::default();
-    for query in ["m", "rate(m[5m] offset 1y)", "sum_over_time(m[1h:1m] @ 0)", "m @ end()"] {
+    for query in [
+        "m",
+        "rate(m[5m] offset 1y)",
+        "sum_over_time(m[1h:1m] @ 0)",
+        "m @ end()",
+        "m @ 1e18 offset -200y",
+        "sum_over_time(m[1m] @ -9e18)",
+    ] {
         let expr = parse(query).unwrap();
         for at_ms in [i64::MIN, i64::MAX, 0, -1] {
             query_instant(&store(), &expr, at_ms, &options).unwrap();

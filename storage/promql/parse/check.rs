@@ -27,8 +27,9 @@ impl Check<'_> {
     fn node(&self, node: &Node) -> Result<(), ParseError> {
         match &node.kind {
             Kind::Number(_) | Kind::Duration(_) | Kind::Text(_) | Kind::Bytes(_) => Ok(()),
-            Kind::Select(selector) => self.selector(selector, node.span, false),
-            Kind::Range { selector, .. } => self.selector(selector, node.span, false),
+            Kind::Select(selector) | Kind::Range { selector, .. } => {
+                self.selector(selector, node.span, false)
+            }
             Kind::Subquery { inner, .. } => self.subquery(inner, node.span),
             Kind::Call { function, args } => self.call(*function, args, node.span),
             Kind::Aggregate(aggregate) => self.aggregate(aggregate),

@@ -109,7 +109,7 @@ impl Parser<'_> {
         let mut formula = if self.sign().is_some() {
             let sign = self.take();
             let operand = self.formula_operand(OFFSET)?;
-            self.signed(sign, operand)?
+            signed(sign, operand)
         } else {
             self.formula_operand(OFFSET)?
         };
@@ -137,7 +137,7 @@ impl Parser<'_> {
         let left = if self.sign().is_some() {
             let sign = self.take();
             let operand = self.formula(BinaryOp::Pow.precedence(), place)?;
-            self.signed(sign, operand)?
+            signed(sign, operand)
         } else {
             self.formula_operand(place)?
         };
@@ -179,19 +179,6 @@ impl Parser<'_> {
         Ok(left)
     }
 
-    fn signed(&self, sign: Token, inner: Formula) -> Result<Formula, ParseError> {
-        let span = Span { start: sign.span.start, end: inner.span.end };
-        if sign.kind == TokenKind::Binary(BinaryOp::Add) {
-            return Ok(Formula { span, ..inner });
-        }
-        let kind = match inner.kind {
-            FormulaKind::Seconds(value) => FormulaKind::Seconds(-value),
-            FormulaKind::Duration(value) => FormulaKind::Duration(-value),
-            _ => FormulaKind::Negate(Box::new(inner)),
-        };
-        Ok(Formula { kind, span })
-    }
-
     fn formula_operand(&mut self, place: Place) -> Result<Formula, ParseError> {
         let token = self.peek();
         let kind = match token.kind {
@@ -216,7 +203,7 @@ impl Parser<'_> {
         };
         let formula = Formula { kind, span: self.span_from(token.span.start) };
         match formula.literal() {
-            Some(seconds) if !(seconds.abs() <= DURATION_S_MAX) => {
+            Some(seconds) if seconds.is_nan() || seconds.abs() > DURATION_S_MAX => {
                 Err(self.refuse(formula.span, "duration out of range"))
             }
             _ => Ok(formula),
@@ -257,6 +244,20 @@ impl Parser<'_> {
         }
         Err(self.unexpected_in(place.name, place.expected))
     }
+}
+
+/// A formula behind a sign.
+fn signed(sign: Token, inner: Formula) -> Formula {
+    let span = Span { start: sign.span.start, end: inner.span.end };
+    if sign.kind == TokenKind::Binary(BinaryOp::Add) {
+        return Formula { span, ..inner };
+    }
+    let kind = match inner.kind {
+        FormulaKind::Seconds(value) => FormulaKind::Seconds(-value),
+        FormulaKind::Duration(value) => FormulaKind::Duration(-value),
+        _ => FormulaKind::Negate(Box::new(inner)),
+    };
+    Formula { kind, span }
 }
 
 fn formula_op(op: BinaryOp) -> Option<FormulaOp> {

@@ -260,10 +260,7 @@ impl Lexer<'_> {
     fn word(&mut self) -> TokenKind {
         self.skip_while(|c| is_letter(c) || c.is_ascii_digit() || c == ':');
         let kind = word_kind(&self.query[self.start..self.at]);
-        let is_fill = matches!(
-            kind,
-            TokenKind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight)
-        );
+        let is_fill = matches!(kind, TokenKind::Keyword(keyword) if keyword.is_fill());
         let opens = self.query[self.at..].trim_start_matches(is_space).starts_with('(');
         // These came late to the language; metrics of that name had to stay possible.
         if is_fill && !opens { TokenKind::Identifier } else { kind }

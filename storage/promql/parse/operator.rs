@@ -1,6 +1,7 @@
 //! Operators by precedence, and what may stand between an operator and its right side.
 
 use super::cursor::Parser;
+use super::primary::starts_expression;
 use super::token::{Keyword, TokenKind};
 use crate::error::ParseError;
 use crate::expr::{Binary, BinaryOp, Grouping, Kind, ManySide, Matching, Node, Span, ValueKind};
@@ -94,7 +95,9 @@ impl Parser<'_> {
             _ => return Ok(()),
         };
         self.take();
-        if self.peek().kind == TokenKind::LeftParen {
+        let next = self.peek().kind;
+        let fills = matches!(next, TokenKind::Keyword(keyword) if keyword.is_fill());
+        if next == TokenKind::LeftParen || !(starts_expression(next) || fills) {
             matching.include = self.label_names()?;
         }
         Ok(())

@@ -119,6 +119,10 @@ impl Parser<'_> {
         let before = self.grouping()?;
         let args = self.arguments()?;
         let after = if before.is_none() { self.grouping()? } else { None };
+        if before.is_none() && after.is_none() && self.peek().kind == TokenKind::Bad {
+            // Whether a grouping follows could not be told.
+            return Err(self.unexpected());
+        }
         self.aggregations -= 1;
         let grouping = before.or(after).unwrap_or_else(|| Grouping::by(Vec::new()));
         let span = self.span_from(name.span.start);
@@ -166,12 +170,12 @@ impl Parser<'_> {
                 _ => return Err(self.unexpected_in(PLACE, "label")),
             };
             self.take();
-            let name = String::from_utf8(name).map_err(|error| error.into_bytes());
-            match name {
-                Ok(name) if !name.is_empty() => names.push(name),
-                Ok(_) => return Err(self.bad_label(token, b"")),
-                Err(bytes) => return Err(self.bad_label(token, &bytes)),
+            let name =
+                String::from_utf8(name).map_err(|error| self.bad_label(token, error.as_bytes()))?;
+            if name.is_empty() {
+                return Err(self.bad_label(token, b""));
             }
+            names.push(name);
             if self.peek().kind != TokenKind::RightParen && !self.skip(TokenKind::Comma) {
                 return Err(self.unexpected_in(PLACE, "\",\" or \")\""));
             }
@@ -215,7 +219,8 @@ fn is_label_name(kind: TokenKind) -> bool {
     }
 }
 
-fn starts_expression(kind: TokenKind) -> bool {
+/// Whether an expression can start with a token.
+pub(super) fn starts_expression(kind: TokenKind) -> bool {
     is_metric_name(kind)
         || matches!(
             kind,

@@ -7,6 +7,7 @@ use super::text;
 use super::token::{Keyword, Token, TokenKind};
 use crate::error::ParseError;
 use crate::expr::{At, BinaryOp, Edges, Kind, Node, Selector, Shift, Span};
+use crate::format::format_value;
 use crate::quote::quote_bytes;
 
 /// What messages call the inside of braces.
@@ -107,8 +108,10 @@ impl Parser<'_> {
             return Err(self.refuse(span, "@ <timestamp> may not be set multiple times"));
         }
         shift.at = Some(at.map_err(|seconds| {
+            let shown =
+                if seconds.is_finite() { format!("{seconds:.6}") } else { format_value(seconds) };
             let span = self.span_from(span.start);
-            self.refuse(span, format!("timestamp out of bounds for @ modifier: {seconds:.6}"))
+            self.refuse(span, format!("timestamp out of bounds for @ modifier: {shown}"))
         })?);
         node.span.end = self.last_end();
         node.steady = true;
@@ -180,10 +183,8 @@ pub(super) fn shift_of(node: &mut Node) -> Option<&mut Shift> {
     }
 }
 
-/// Seconds as milliseconds, unless that is too much for a time.
-#[expect(clippy::cast_possible_truncation, reason = "checked against the range before")]
+/// Seconds as milliseconds, unless they are beyond all times; the last times are as one.
+#[expect(clippy::cast_possible_truncation, reason = "a cast that keeps to the bounds is meant")]
 fn time_ms(seconds: f64) -> Option<i64> {
-    let millis = (seconds * 1000.0).round();
-    // Far enough within 64 bits that adding durations does no harm.
-    (millis.abs() < 9e15).then_some(millis as i64)
+    (seconds.abs() < i64::MAX as f64).then_some((seconds * 1000.0).round() as i64)
 }

@@ -66,6 +66,10 @@ pub(super) enum Keyword {
 }
 
 impl Keyword {
+    pub(super) fn is_fill(self) -> bool {
+        matches!(self, Self::Fill | Self::FillLeft | Self::FillRight)
+    }
+
     /// Whether the word stands for a time or duration of the query: `start()`, `step()`.
     pub(super) fn is_time(self) -> bool {
         matches!(self, Self::Start | Self::End | Self::Step | Self::Range)

@@ -2,8 +2,13 @@
 //!
 //! The cases follow what Prometheus' own parser accepts and says (`promql/parser/parse_test.go`).
 
+mod accepted;
+mod mutated;
 mod places;
+mod pretty;
 mod refused;
+mod round_trip;
+mod tree;
 
 use proptest::prelude::*;
 

@@ -14,7 +14,7 @@ fn check_places(query: &str, node: &Node) {
             assert!(text.starts_with(name) || text.contains('{'), "{query}: {text}");
             vec![]
         }
-        Kind::Subquery { inner, .. } => vec![inner],
+        Kind::Subquery { inner, .. } | Kind::Plus(inner) => vec![inner],
         Kind::Call { function, args } => {
             assert!(starts(function.name()) && text.ends_with(')'), "{query}: {text}");
             args.iter().collect()
@@ -28,7 +28,6 @@ fn check_places(query: &str, node: &Node) {
             assert!(text.starts_with('-'), "{query}: {text}");
             vec![inner]
         }
-        Kind::Plus(inner) => vec![inner],
         Kind::Paren(inner) => {
             assert!(text.starts_with('(') && text.ends_with(')'), "{query}: {text}");
             vec![inner]

@@ -86,7 +86,9 @@ fn operators() {
 fn matching() {
     check("a - on(b) ignoring(c) d", 11, "unexpected <ignoring>");
     check("a + group_left(b) c", 5, "unexpected <group_left>");
-    check("a + on(b) group_left group_right c", 22, "unexpected <group_right>");
+    let paren = "in grouping opts, expected \"(\"";
+    check("a + on(b) group_left group_right c", 22, &format!("unexpected <group_right> {paren}"));
+    check("a + on(b) group_left * c", 22, &format!("unexpected <op:*> {paren}"));
     check("a + on b", 8, "unexpected identifier \"b\" in grouping opts, expected \"(\"");
     check("a + on(b) * c", 11, "unexpected <op:*>");
     check("1 + on(x) foo", 1, "vector matching only allowed between instant vectors");
@@ -209,7 +211,7 @@ fn offsets_and_times() {
     check("foo @ (1)", 7, "unexpected \"(\" in @, expected timestamp");
     check("foo @ 1 @ 2", 1, "@ <timestamp> may not be set multiple times");
     check("foo @ start() @ 2", 1, "@ <timestamp> may not be set multiple times");
-    check("foo @ +Inf", 1, "timestamp out of bounds for @ modifier: inf");
+    check("foo @ +Inf", 1, "timestamp out of bounds for @ modifier: +Inf");
     let together = "anchored and smoothed modifiers cannot be used together";
     check("foo anchored smoothed", 1, together);
     check("foo[5m:] smoothed", 1, "smoothed modifier is not supported for subqueries");
@@ -219,6 +221,7 @@ fn offsets_and_times() {
 #[test]
 fn aggregations() {
     check("sum()", 1, "no arguments for aggregate expression provided");
+    check("sum())", 7, "unexpected right parenthesis ')'");
     check("1 + sum by (a) ()", 5, "no arguments for aggregate expression provided");
     let count = "wrong number of arguments for aggregate expression provided, expected";
     check("sum(foo, bar)", 1, &format!("{count} 1, got 2"));
