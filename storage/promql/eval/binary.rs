@@ -66,7 +66,7 @@ impl Scope<'_> {
             });
         }
         vector.remove_empty();
-        if !node.op.is_comparison() || node.return_bool {
+        if makes_another_metric(node.op) || node.return_bool {
             self.drop_names(&mut vector)?;
         }
         Ok(vector)
@@ -147,7 +147,7 @@ impl Scope<'_> {
     /// The labels of a result, from both partners.
     fn result_labels(&self, node: &Binary, many: &Labels, one: &Labels) -> Labels {
         let matching = &node.matching;
-        let arithmetic = !node.op.is_comparison();
+        let arithmetic = makes_another_metric(node.op);
         let bool_drops = node.return_bool && !self.run.options.delayed_name_removal;
         let drop_name = arithmetic || bool_drops;
         let named = |name: &str| matching.on.names.iter().any(|at| at == name);
@@ -316,6 +316,11 @@ impl<'n> Pairing<'n> {
         mark_present(pairs, matched);
         Ok(())
     }
+}
+
+/// Whether what comes out is no longer the metric that went in, so that its name goes.
+fn makes_another_metric(op: BinaryOp) -> bool {
+    !op.is_comparison() && !is_trim(op)
 }
 
 /// The result of an operator, and whether a comparison holds.

@@ -1,16 +1,26 @@
 //! Pure parts of evaluation, against slow and obvious ones.
 
+use metric::{Accumulator, Bucket as NativeBucket, Buckets, CUSTOM_BUCKETS, Histogram};
 use proptest::prelude::*;
 
 use super::bucket::{self, Bucket};
 use super::date;
+use super::histogram_sum::Gathered;
 use super::kahan::{Mean, Sum};
+use super::native;
+use super::noting::Noting;
 use super::order::natural;
 use super::quantile::quantile;
 use super::rate::{RateKind, extrapolated};
+use super::run::Run;
+use super::trim;
 use super::window::{HistogramWindow, Window};
+use crate::expr::Span;
 use crate::format::{format_value, short_float};
 use crate::function::Function;
+use crate::options::QueryOptions;
+use crate::parse;
+use crate::script::store::MemoryStore;
 
 #[test]
 fn sums_keep_small_parts_beside_large_ones() {
@@ -65,6 +75,57 @@ fn a_histogram_without_an_upper_end_has_no_quantile() {
     assert!(bucket::quantile(0.5, &mut buckets).0.is_nan());
 }
 
+/// Calls `test` with notes that go nowhere.
+fn noting(test: impl FnOnce(&Noting<'_>)) {
+    let (store, options) = (MemoryStore::default(), QueryOptions::default());
+    let expr = parse("1").unwrap();
+    let run = Run::new(&store, &expr, &options, (0, 0), 0);
+    test(&Noting::unnamed(&run, Span::default()));
+}
+
+#[test]
+fn sums_of_histograms_keep_small_parts_beside_large_ones() {
+    let of = |sum: f64| Histogram { count: sum, sum, ..Histogram::default() };
+    let all: Vec<Histogram> = [1.0, 1e100, 1.0, -1e100].into_iter().map(of).collect();
+    let mut sum = Accumulator::<Sum>::of(&all[0]);
+    for histogram in &all[1..] {
+        sum.add(histogram, 1.0).unwrap();
+    }
+    assert_eq!((sum.histogram().count, sum.histogram().sum), (2.0, 2.0));
+    noting(|noting| {
+        let large = vec![of(f64::MAX); 3];
+        let mean = Gathered::of(&large, true).unwrap().unwrap().finish(noting);
+        assert!((mean.sum / f64::MAX - 1.0).abs() < 1e-12);
+    });
+}
+
+/// Histograms with something in them, of all kinds; custom ones end at 1 to 8.
+fn histograms() -> impl Strategy<Value = Histogram> {
+    let counts = || prop::collection::vec(0_u32..50, 0..8);
+    let sides = (counts(), counts(), -6_i32..6, -6_i32..6);
+    (-2_i8..=4, any::<bool>(), 0_u32..50, sides).prop_map(|(schema, custom, zero, sides)| {
+        let (positive, negative, first, negative_first) = sides;
+        let counts = |counts: Vec<u32>| counts.into_iter().map(f64::from).collect::<Vec<f64>>();
+        let (mut positive, mut negative) = (counts(positive), counts(negative));
+        positive.push(1.0);
+        let mut histogram = Histogram { schema, ..Histogram::default() };
+        if custom {
+            let bounds = 1..positive.len();
+            histogram.custom_values = bounds.map(|bound| bound as f64).collect();
+            histogram.schema = CUSTOM_BUCKETS;
+            negative.clear();
+        } else {
+            histogram.zero_count = f64::from(zero);
+            histogram.zero_threshold = 1e-20;
+        }
+        let first = if custom { 0 } else { first };
+        histogram.count = positive.iter().chain(&negative).sum::<f64>() + histogram.zero_count;
+        histogram.positive = Buckets::dense(first, positive).unwrap();
+        histogram.negative = Buckets::dense(negative_first, negative).unwrap();
+        histogram
+    })
+}
+
 fn days_in_year(year: i64) -> i64 {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     if leap { 366 } else { 365 }
@@ -114,6 +175,70 @@ proptest! {
         let kind = RateKind { counter: true, per_second: true };
         let rate = extrapolated(&window, kind).unwrap_or(f64::NAN);
         prop_assert!((rate / f64::from(slope) - 1.0).abs() < 1e-6, "{rate} of {slope}");
+    }
+
+    #[test]
+    fn quantiles_of_histograms_rise_with_q(
+        histogram in histograms(),
+        a in 0.0_f64..=1.0,
+        b in 0.0_f64..=1.0,
+    ) {
+        noting(|noting| {
+            let quantile = |q: f64| native::quantile(q, &histogram, noting);
+            let (low, high) = (quantile(a.min(b)), quantile(a.max(b)));
+            // Two halves are counted from two ends.
+            assert!(low <= high + high.abs() * 1e-9 + 1e-12, "{low} > {high}");
+            let buckets = histogram.buckets();
+            let (lowest, highest) = (buckets[0].lower, buckets[buckets.len() - 1].upper);
+            let within = lowest * (1.0 + 1e-9_f64.copysign(-lowest)) <= low;
+            assert!(within && high <= highest + highest.abs() * 1e-9, "{low} to {high}");
+        });
+    }
+
+    /// The fraction of observations below a quantile is what was asked for.
+    #[test]
+    fn fractions_undo_quantiles(histogram in histograms(), q in 0.001_f64..0.999) {
+        noting(|noting| {
+            let value = native::quantile(q, &histogram, noting);
+            let fraction = native::fraction((f64::NEG_INFINITY, value), &histogram, noting);
+            // In buckets without an end nothing is interpolated.
+            let custom = &histogram.custom_values;
+            let ends = custom.first().zip(custom.last());
+            let endless = histogram.has_custom_buckets()
+                && ends.is_none_or(|(first, last)| value <= *first || value >= *last);
+            assert!(endless || (fraction - q).abs() < 1e-6, "{fraction} of {q}");
+            let all = native::fraction((f64::NEG_INFINITY, f64::INFINITY), &histogram, noting);
+            assert!((all - 1.0).abs() < 1e-12);
+        });
+    }
+
+    /// What one operator leaves the other one takes.
+    #[test]
+    fn trimming_at_a_number_divides_observations(histogram in histograms(), limit in -8.0_f64..8.0) {
+        let (below, above) = (trim::below(&histogram, limit), trim::above(&histogram, limit));
+        prop_assert!(below.count <= histogram.count && above.count <= histogram.count);
+        if !histogram.has_custom_buckets() {
+            let both = below.count + above.count;
+            prop_assert!((both - histogram.count).abs() < 1e-6, "{} of {}", both, histogram.count);
+        }
+        let holds = |it: &Histogram, inside: fn(&NativeBucket, f64) -> bool| {
+            it.buckets().iter().all(|bucket| bucket.count == 0.0 || inside(bucket, limit))
+        };
+        prop_assert!(holds(&below, |bucket, limit| bucket.lower < limit));
+        prop_assert!(holds(&above, |bucket, limit| bucket.upper > limit));
+        let all = trim::below(&histogram, f64::INFINITY);
+        prop_assert!(histogram.has_custom_buckets() || all.same(&histogram));
+    }
+
+    /// A mean of one histogram many times is that histogram.
+    #[test]
+    fn means_of_the_same_are_the_same(histogram in histograms(), times in 1_usize..6) {
+        noting(|noting| {
+            let all = vec![histogram.clone(); times];
+            let mean = Gathered::of(&all, true).unwrap().unwrap().finish(noting);
+            assert!((mean.count / histogram.count - 1.0).abs() < 1e-12);
+            assert_eq!(mean.buckets().len(), histogram.buckets().len());
+        });
     }
 
     #[test]
