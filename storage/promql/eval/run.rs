@@ -105,6 +105,19 @@ impl<'a> Run<'a> {
         Ok(selection)
     }
 
+    /// Finds series of which the last sample in the range is wanted alone.
+    pub(crate) fn find_last(
+        &self,
+        selector: &Selector,
+        from_ms: i64,
+        to_ms: i64,
+    ) -> Result<Box<dyn Selection>, EvalError> {
+        let limit = SelectLimit { series_max: self.options.limits.series_max };
+        let selection = self.reader.select_last(&selector.matchers, from_ms, to_ms, limit)?;
+        self.series.fetch_add(selection.len() as u64, Ordering::Relaxed);
+        Ok(selection)
+    }
+
     pub(crate) fn count_samples(&self, samples: usize) {
         self.samples.fetch_add(samples as u64, Ordering::Relaxed);
     }

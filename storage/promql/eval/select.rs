@@ -40,7 +40,11 @@ impl Scope<'_> {
         let (first_ms, last_ms) = references.bounds();
         let lookback_ms = run.options.lookback_ms.max(1);
         let from_ms = first_ms.saturating_sub(lookback_ms).saturating_add(1);
-        let selection = run.find(selector, from_ms, last_ms)?;
+        let selection = if first_ms == last_ms {
+            run.find_last(selector, from_ms, last_ms)?
+        } else {
+            run.find(selector, from_ms, last_ms)?
+        };
         let mut samples = Samples::new();
         let mut charge = run.budget.charge();
         for i in 0..selection.len() {
