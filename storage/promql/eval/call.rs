@@ -34,6 +34,7 @@ impl Scope<'_> {
     fn call_special(&self, function: Function, args: &[Node]) -> Result<Rows, EvalError> {
         match function {
             Function::Absent => self.absent(argument(args, 0)?),
+            Function::Info => self.info(args),
             Function::LabelReplace => self.label_replace(args),
             Function::LabelJoin => self.label_join(args),
             Function::Sort | Function::SortDesc => {

@@ -18,6 +18,7 @@ mod histogram_binary;
 mod histogram_rate;
 mod histogram_sum;
 mod histogram_text;
+mod info;
 mod kahan;
 mod label;
 mod matching;

@@ -1,6 +1,6 @@
 //! Rows: the intermediate values of an evaluation, one value per step for each label set.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
