@@ -115,6 +115,13 @@ pub(crate) fn next_canonical(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     (body.len() - rest.len() == body_len).then_some((name, value, rest))
 }
 
+/// Where the label that begins at `from` ends in a canonical encoding; `None` behind the last.
+pub(crate) fn label_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let rest = bytes.get(from..)?.strip_prefix(&[LABEL_TAG])?;
+    let (len, body) = minimal_varint(rest)?;
+    Some(bytes.len() - body.len() + len)
+}
+
 /// The number of labels when the bytes are a label set in canonical form, otherwise `None`.
 fn canonical_len(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes;

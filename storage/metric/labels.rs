@@ -1,5 +1,6 @@
 //! A label set in one allocation, and how to make one.
 
+use std::borrow::Borrow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-use crate::encoded::{EncodedLabels, next_canonical, push_label};
+use crate::encoded::{EncodedLabels, label_end, next_canonical, push_label};
 
 /// The label that holds the metric's name.
 pub const METRIC_NAME: &str = "__name__";
@@ -215,19 +216,42 @@ impl Labels {
     /// The set of those labels that `keep` accepts.
     #[must_use]
     pub fn filter(&self, mut keep: impl FnMut(Label<'_>) -> bool) -> Self {
-        let mut buffer = Vec::with_capacity(self.0.len());
-        for label in self {
+        let mut bytes = Vec::with_capacity(self.0.len());
+        let mut labels = self.iter();
+        let mut from = self.0.len();
+        while let Some(label) = labels.next() {
             if keep(label) {
-                push_label(&mut buffer, label.name, label.value);
+                bytes.extend_from_slice(&self.0[self.0.len() - from..][..from - labels.rest.len()]);
             }
+            from = labels.rest.len();
         }
-        if buffer.len() == self.0.len() { self.clone() } else { Self(Arc::from(buffer)) }
+        if bytes.len() == self.0.len() { self.clone() } else { Self(Arc::from(bytes)) }
+    }
+
+    /// Replaces `out` with the encoding of the labels whose name, as bytes, `keep` accepts.
+    pub fn filter_names(&self, mut keep: impl FnMut(&[u8]) -> bool, out: &mut Vec<u8>) {
+        out.clear();
+        let mut rest: &[u8] = &self.0;
+        while let Some((name, _, after)) = next_canonical(rest) {
+            if keep(name) {
+                out.extend_from_slice(&rest[..rest.len() - after.len()]);
+            }
+            rest = after;
+        }
+    }
+
+    /// The set whose encoding [`Labels::filter_names`] wrote.
+    #[must_use]
+    pub fn from_filtered(bytes: &[u8]) -> Self {
+        Self(Arc::from(bytes))
     }
 
     /// The set without the metric's name.
     #[must_use]
     pub fn without_name(&self) -> Self {
-        self.filter(|label| label.name != METRIC_NAME)
+        let mut bytes = Vec::with_capacity(self.0.len());
+        self.filter_names(|name| name != METRIC_NAME.as_bytes(), &mut bytes);
+        if bytes.len() == self.0.len() { self.clone() } else { Self(Arc::from(bytes)) }
     }
 }
 
@@ -243,9 +267,17 @@ impl PartialOrd for Labels {
     }
 }
 
+/// A set equals and hashes as its encoding, so that maps of sets can be asked with one.
+impl Borrow<[u8]> for Labels {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 impl Ord for Labels {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (mut left, mut right): (&[u8], &[u8]) = (&self.0, &other.0);
+        let same = same_labels(&self.0, &other.0);
+        let (mut left, mut right) = (&self.0[same..], &other.0[same..]);
         loop {
             match (next_canonical(left), next_canonical(right)) {
                 (None, None) => return Ordering::Equal,
@@ -261,6 +293,19 @@ impl Ord for Labels {
             }
         }
     }
+}
+
+/// How many bytes the labels take that both encodings begin with.
+fn same_labels(left: &[u8], right: &[u8]) -> usize {
+    let words = left.chunks_exact(16).zip(right.chunks_exact(16));
+    let whole = words.take_while(|(left, right)| left == right).count() * 16;
+    let rest = left[whole..].iter().zip(&right[whole..]);
+    let common = whole + rest.take_while(|(left, right)| left == right).count();
+    let mut end = 0;
+    while let Some(next) = label_end(left, end).filter(|next| *next <= common) {
+        end = next;
+    }
+    end
 }
 
 impl<'a> IntoIterator for &'a Labels {

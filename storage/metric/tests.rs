@@ -208,3 +208,29 @@ proptest! {
         prop_assert_eq!(m.matches(&value), plain.is_match(&value), "{} on {}", pattern, value);
     }
 }
+
+fn random_labels() -> impl Strategy<Value = Labels> {
+    let names =
+        prop::collection::btree_map("[ab]{1,2}|__name__|long_name", "[xyé]{1,3}|v{140}", 0..6);
+    names.prop_map(|pairs| {
+        Labels::new(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))).unwrap()
+    })
+}
+
+proptest! {
+    #[test]
+    fn labels_are_ordered_label_by_label(left in random_labels(), right in random_labels()) {
+        prop_assert_eq!(left.cmp(&right), left.iter().cmp(right.iter()));
+        prop_assert_eq!(left == right, left.cmp(&right).is_eq());
+    }
+
+    #[test]
+    fn filters_keep_what_they_accept(labels in random_labels(), dropped in "[ab]|__name__") {
+        let pairs = labels.iter().filter(|label| label.name != dropped);
+        let wanted = Labels::new(pairs.map(|label| (label.name, label.value))).unwrap();
+        prop_assert_eq!(&labels.filter(|label| label.name != dropped), &wanted);
+        let mut bytes = vec![1];
+        labels.filter_names(|name| name != dropped.as_bytes(), &mut bytes);
+        prop_assert_eq!(Labels::from_filtered(&bytes), wanted);
+    }
+}

@@ -1,8 +1,8 @@
 //! Aggregations over label sets.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use metric::{Labels, LabelsBuilder};
 
 use super::gathering::Gathering;

@@ -1,7 +1,6 @@
 //! Binary operations between scalars, vectors, and both.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use metric::{Labels, LabelsBuilder, METRIC_NAME};
 
 use super::histogram_binary::{apply_any, beside_scalar, is_trim, kept};

@@ -1,9 +1,9 @@
 //! Rows: the intermediate values of an evaluation, one value per step for each label set.
 
-use hashbrown::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashSet};
 use metric::{Histogram, Labels, is_stale, stale_nan};
 
 use super::budget::{Budget, Charge};
@@ -303,7 +303,7 @@ impl Rows {
 
     /// Fails if two rows have the same labels, whatever their steps.
     pub(crate) fn refuse_same_labels(&self) -> Result<(), EvalError> {
-        let mut seen = std::collections::HashSet::with_capacity(self.list.len());
+        let mut seen = HashSet::with_capacity(self.list.len());
         if self.list.iter().all(|row| seen.insert(&row.labels)) {
             return Ok(());
         }
