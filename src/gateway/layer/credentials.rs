@@ -83,7 +83,7 @@ async fn caller_of(front: &Front, head: &Parts) -> Result<Caller> {
     Ok(caller)
 }
 
-/// The API token of the request: `Bearer`, or the password of `Basic`.
+/// The API token of the request: `Bearer`, `Token`, or the password of `Basic`.
 fn token_of(headers: &HeaderMap) -> Result<Option<Secret>> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
     let unreadable = || {
@@ -97,6 +97,11 @@ fn token_of(headers: &HeaderMap) -> Result<Option<Secret>> {
     let rest = rest.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
         return Ok(Some(Secret::new(rest.to_owned())));
+    }
+    if scheme.eq_ignore_ascii_case("token") {
+        // Clients of InfluxDB; those of its version 1 put a name and a colon before the token.
+        let token = rest.split_once(':').map_or(rest, |(_, token)| token);
+        return Ok(Some(Secret::new(token.to_owned())));
     }
     if scheme.eq_ignore_ascii_case("basic") {
         let pair = STANDARD.decode(rest).map_err(|_| unreadable())?;

@@ -116,6 +116,14 @@ async fn api_tokens_come_in_the_authorization_header_alone() {
     assert_eq!(bearer.status(), StatusCode::OK);
     let basic = client.get(&roles).basic_auth("anyone", Some(&token)).send().await.unwrap();
     assert_eq!(basic.status(), StatusCode::OK);
+    for scheme in [format!("Token {token}"), format!("Token anyone:{token}")] {
+        let influx = client.get(&roles).header("authorization", scheme).send().await.unwrap();
+        assert_eq!(influx.status(), StatusCode::OK);
+    }
+    for scheme in [format!("Token {token}"), format!("Token anyone:{token}")] {
+        let influx = client.get(&roles).header("authorization", scheme).send().await.unwrap();
+        assert_eq!(influx.status(), StatusCode::OK);
+    }
     let query = client.get(format!("{roles}?token={token}&access_token={token}"));
     let query = query.send().await.unwrap();
     assert_eq!(query.headers()["www-authenticate"], "Bearer realm=\"onemonitor\"");

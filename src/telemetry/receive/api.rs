@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::work::unsupported_response;
-use super::{import, otlp, remote_write_v2};
+use super::{import, influx, otlp, remote_write_v2};
 use crate::Telemetry;
 
 /// The routes of receivers.
@@ -19,6 +19,7 @@ pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
         .routes(routes!(write_metrics))
         .merge(import::routes())
         .merge(otlp::api::routes())
+        .merge(influx::api::routes())
 }
 
 /// Takes in samples as Prometheus' `remote_write` sends them, version 1 or 2 by the `proto` of the

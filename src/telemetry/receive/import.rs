@@ -85,12 +85,9 @@ async fn receive(telemetry: &Telemetry, who: &Caller, request: Request) -> Resul
     who.require(Permission::MetricsWrite)?;
     let headers = request.headers();
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let format = match Format::of_content_type(content_type) {
-        Ok(format) => format,
-        Err(_) => {
-            let detail = "expected text/plain or application/openmetrics-text, got protobuf";
-            return Ok(unsupported_response(detail.to_owned()));
-        }
+    let Ok(format) = Format::of_content_type(content_type) else {
+        let detail = "expected text/plain or application/openmetrics-text, got protobuf";
+        return Ok(unsupported_response(detail.to_owned()));
     };
     let packing = match Packing::of(headers) {
         Ok(packing) => packing,

@@ -3,6 +3,7 @@
 pub(crate) mod api;
 pub(crate) mod body;
 mod import;
+mod influx;
 mod label_set;
 mod otlp;
 pub(crate) mod protobuf;

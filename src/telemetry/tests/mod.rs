@@ -3,6 +3,7 @@
 
 mod bed;
 mod hosts;
+mod influx;
 mod otlp;
 mod peer;
 mod query;

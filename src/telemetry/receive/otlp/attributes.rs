@@ -109,10 +109,10 @@ fn push_json(out: &mut Vec<u8>, value: Fields<'_>, depth: usize) -> Result<(), B
         (3, Value::Varint(number)) => push(out, format_args!("{}", number.cast_signed())),
         (4, Value::Fixed64(bits)) => push_double(out, f64::from_bits(bits)),
         (5, Value::Bytes(list)) => {
-            push_all(out, list, b"[]", depth, |out, item| push_json(out, item, depth + 1))?
+            push_all(out, list, b"[]", depth, |out, item| push_json(out, item, depth + 1))?;
         }
         (6, Value::Bytes(pairs)) => {
-            push_all(out, pairs, b"{}", depth, |out, pair| push_pair(out, pair, depth + 1))?
+            push_all(out, pairs, b"{}", depth, |out, pair| push_pair(out, pair, depth + 1))?;
         }
         (7, Value::Bytes(bytes)) => push_text(out, &STANDARD.encode(bytes.as_bytes())),
         _ => out.extend_from_slice(b"null"),
