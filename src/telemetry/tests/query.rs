@@ -82,6 +82,30 @@ async fn lists() {
 }
 
 #[tokio::test]
+async fn expressions_are_laid_out_and_taken_apart() {
+    let (bed, _) = filled().await;
+    let reply = bed.get(&format!("{API}/format_query?query=sum(m)by(dc)%2B%0A1%23x")).await;
+    assert_eq!(reply.text, r#"{"status":"success","data":"sum by (dc) (m) + 1"}"#);
+    let request = || {
+        Request::post(format!("{API}/parse_query"))
+            .header("content-type", "application/x-www-form-urlencoded")
+    };
+    let reply = bed.send(request(), "query=-m{dc!='a'}".to_owned()).await.json();
+    let data = &reply["data"];
+    assert_eq!((&data["type"], &data["op"]), (&json!("unaryExpr"), &json!("-")));
+    let matchers = json!([
+        { "name": "dc", "type": "!=", "value": "a" },
+        { "name": "__name__", "type": "=", "value": "m" },
+    ]);
+    assert_eq!(data["expr"]["matchers"], matchers);
+    let reply = bed.send(request(), "query=rate(m)".to_owned()).await;
+    assert_eq!(reply.status.as_u16(), 400);
+    let text = "invalid parameter \"query\": 1:6: parse error: expected type range vector in call \
+                to function \"rate\", got instant vector";
+    assert_eq!(reply.json()["error"], text);
+}
+
+#[tokio::test]
 async fn mistakes_are_told_as_prometheus_does() {
     let (bed, now_s) = filled().await;
     let check = |path: String, status: u16, kind: &'static str, text: &'static str| {

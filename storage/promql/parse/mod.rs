@@ -21,7 +21,7 @@ mod tests;
 use metric::Matcher;
 
 use crate::error::ParseError;
-use crate::expr::{Edges, Expr, Kind, Shift};
+use crate::expr::{Expr, Kind};
 use cursor::Parser;
 use token::TokenKind;
 
@@ -38,13 +38,17 @@ pub fn parse(query: &str) -> Result<Expr, ParseError> {
     Ok(expr)
 }
 
+fn new_parser(text: &str) -> Result<Parser<'_>, ParseError> {
+    if text.len() > QUERY_BYTES_MAX {
+        let message = format!("query is longer than {QUERY_BYTES_MAX} bytes");
+        return Err(ParseError::new(text, 0, 0, message));
+    }
+    Ok(Parser::new(text))
+}
+
 /// Parses a query without a check of types.
 fn parse_untyped(query: &str) -> Result<Expr, ParseError> {
-    if query.len() > QUERY_BYTES_MAX {
-        let message = format!("query is longer than {QUERY_BYTES_MAX} bytes");
-        return Err(ParseError::new(query, 0, 0, message));
-    }
-    let mut parser = Parser::new(query);
+    let mut parser = new_parser(query)?;
     if parser.peek().kind == TokenKind::End {
         return Err(ParseError::new(query, 0, 0, "no expression found in input"));
     }
@@ -55,20 +59,16 @@ fn parse_untyped(query: &str) -> Result<Expr, ParseError> {
     Ok(Expr { query: query.to_owned(), root, unresolved: parser.unresolved })
 }
 
-/// Parses a plain instant selector, such as the `match[]` of the HTTP API, into its matchers.
+/// Parses a plain instant selector, such as the `match[]` of the HTTP API, into its matchers. It
+/// may be one that matches every series.
 ///
 /// # Errors
 /// As [`parse`]; and an expression that is more or other than a selector.
 pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, ParseError> {
-    let root = parse(text)?.root;
-    match root.kind {
-        Kind::Select(selector)
-            if selector.shift == Shift::default()
-                && selector.edges == Edges::Open
-                && root.formulas.is_none() =>
-        {
-            Ok(selector.matchers)
-        }
-        _ => Err(ParseError::new(text, 0, text.len(), "expected a selector of series")),
+    let mut parser = new_parser(text)?;
+    let node = parser.plain_selector()?;
+    match node.kind {
+        Kind::Select(selector) if parser.peek().kind == TokenKind::End => Ok(selector.matchers),
+        _ => Err(parser.unexpected()),
     }
 }

@@ -33,6 +33,14 @@ impl Parser<'_> {
             TokenKind::Identifier if calls => self.call(),
             TokenKind::Keyword(keyword) if calls && keyword.is_time() => self.call(),
             TokenKind::Aggregator(op) if self.aggregates() => self.aggregate(op),
+            _ => self.plain_selector(),
+        }
+    }
+
+    /// Reads a selector and nothing that may stand behind one.
+    pub(super) fn plain_selector(&mut self) -> Result<Node, ParseError> {
+        let token = self.peek();
+        match token.kind {
             TokenKind::LeftBrace => self.selector(None),
             kind if is_metric_name(kind) => {
                 self.take();

@@ -6,6 +6,7 @@ mod federate;
 mod lists;
 mod placeholders;
 mod status;
+mod syntax;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -30,6 +31,7 @@ const FORM: &[u8] = b"application/x-www-form-urlencoded";
 pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
     OpenApiRouter::new()
         .merge(evaluate::routes())
+        .merge(syntax::routes())
         .merge(lists::routes())
         .merge(status::routes())
         .merge(placeholders::routes())

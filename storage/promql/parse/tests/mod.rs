@@ -19,8 +19,17 @@ fn selectors_are_matchers() {
     let matchers = parse_selector("up{job=\"a\",x!~\"b.*\"}").unwrap();
     let texts: Vec<String> = matchers.iter().map(ToString::to_string).collect();
     assert_eq!(texts, ["__name__=\"up\"", "job=\"a\"", "x!~\"b.*\""]);
-    for other in ["up offset 5m", "up offset step()", "up anchored", "sum(up)", "up[5m]", "1"] {
-        assert!(parse_selector(other).is_err(), "{other}");
+    assert_eq!(parse_selector("{x=~\".*\"}").unwrap().len(), 1);
+    for (text, column, message) in [
+        ("up offset 5m", 4, "unexpected <offset>"),
+        ("up anchored", 4, "unexpected <anchored>"),
+        ("sum(up)", 4, "unexpected \"(\""),
+        ("up[5m]", 3, "unexpected \"[\""),
+        ("1", 1, "unexpected number \"1\""),
+        ("", 1, "unexpected end of input"),
+    ] {
+        let error = parse_selector(text).unwrap_err();
+        assert_eq!((error.column, error.message.as_str()), (column, message), "{text}");
     }
 }
 

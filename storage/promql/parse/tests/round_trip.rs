@@ -217,7 +217,7 @@ fn paren(node: Node) -> Node {
 fn vector() -> impl Strategy<Value = Node> {
     let select = (selector(), option::of(computed()))
         .prop_map(|(selector, offset)| with_formulas(new(Kind::Select(selector)), None, offset));
-    select.prop_recursive(4, 24, 3, |inner| {
+    select.prop_recursive(3, 16, 3, |inner| {
         let ranges = (selector(), 1_i64..1_000_000_000, option::of(computed()))
             .prop_map(|(selector, range_ms, range)| {
                 with_formulas(new(Kind::Range { selector, range_ms }), range, None)
