@@ -39,6 +39,7 @@ mod set;
 mod steps;
 mod trim;
 mod window;
+mod xxhash;
 
 #[cfg(test)]
 mod tests;

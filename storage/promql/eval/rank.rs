@@ -9,6 +9,7 @@ use super::noting::Noting;
 use super::quantile::nan_first;
 use super::row::{Column, Row, Rows};
 use super::run::Scope;
+use super::xxhash;
 use crate::error::EvalError;
 use crate::expr::{Aggregate, AggregateOp, Span};
 use crate::format::short_float;
@@ -140,15 +141,7 @@ fn in_ratio(labels: &Labels, ratio: f64) -> bool {
     if ratio >= 0.0 { place < ratio } else { place >= 1.0 + ratio }
 }
 
-/// A place in `[0, 1)` that depends on nothing but the labels: FNV-1a, then a finalizer.
+/// A place from 0 to 1 that depends on nothing but the labels, the same as in Prometheus.
 fn spread(labels: &Labels) -> f64 {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    for byte in labels.encoded().0 {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    }
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-    hash = (hash ^ (hash >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
-    hash ^= hash >> 33;
-    // 53 bits, so that the quotient is exact and below 1.
-    (hash >> 11) as f64 / (1_u64 << 53) as f64
+    xxhash::of_labels(labels) as f64 / u64::MAX as f64
 }

@@ -40,7 +40,9 @@ impl Scope<'_> {
         let (first_ms, last_ms) = references.bounds();
         let lookback_ms = run.options.lookback_ms.max(1);
         let from_ms = first_ms.saturating_sub(lookback_ms).saturating_add(1);
-        let selection = if first_ms == last_ms {
+        // Resets are told by the sample before the last.
+        let last_alone = first_ms == last_ms && self.histograms != HistogramUse::Counts;
+        let selection = if last_alone {
             run.find_last(selector, from_ms, last_ms)?
         } else {
             run.find(selector, from_ms, last_ms)?

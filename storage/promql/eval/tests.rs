@@ -1,6 +1,6 @@
 //! Pure parts of evaluation, against slow and obvious ones.
 
-use metric::{Accumulator, Bucket as NativeBucket, Buckets, CUSTOM_BUCKETS, Histogram};
+use metric::{Accumulator, Bucket as NativeBucket, Buckets, CUSTOM_BUCKETS, Histogram, Labels};
 use proptest::prelude::*;
 
 use super::bucket::{self, Bucket};
@@ -15,6 +15,7 @@ use super::rate::{RateKind, extrapolated};
 use super::run::Run;
 use super::trim;
 use super::window::{HistogramWindow, Window};
+use super::xxhash;
 use crate::expr::Span;
 use crate::format::{format_value, short_float};
 use crate::function::Function;
@@ -73,6 +74,23 @@ fn dates_beyond_all_bounds_are_no_panic() {
 fn a_histogram_without_an_upper_end_has_no_quantile() {
     let mut buckets = vec![Bucket { upper: 1.0, count: 1.0 }, Bucket { upper: 2.0, count: 2.0 }];
     assert!(bucket::quantile(0.5, &mut buckets).0.is_nan());
+}
+
+#[test]
+fn hashes_are_those_of_the_reference() {
+    for (text, hash) in [
+        ("", 0xef46_db37_51d8_e999),
+        ("a", 0xd24e_c4f1_a98c_6e5b),
+        ("abc", 0x44bc_2cf5_ad77_0999),
+        ("Nobody inspects the spammish repetition", 0xfbce_a83c_8a37_8bf1),
+    ] {
+        assert_eq!(xxhash::of_bytes(text.as_bytes()), hash, "{text}");
+    }
+    let long = "v".repeat(300);
+    let labels = Labels::new([("a", "b"), ("c", long.as_str())]).unwrap();
+    let laid_out = format!("\u{1}a\u{1}b\u{1}c").into_bytes();
+    let laid_out = [&laid_out[..], &[0xff, 0x2c, 0x01, 0x00], long.as_bytes()].concat();
+    assert_eq!(xxhash::of_labels(&labels), xxhash::of_bytes(&laid_out));
 }
 
 /// Calls `test` with notes that go nowhere.
