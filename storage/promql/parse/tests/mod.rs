@@ -3,6 +3,7 @@
 //! The cases follow what Prometheus' own parser accepts and says (`promql/parser/parse_test.go`).
 
 mod accepted;
+mod bounds;
 mod mutated;
 mod places;
 mod pretty;
