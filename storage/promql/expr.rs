@@ -67,7 +67,7 @@ impl fmt::Display for ValueKind {
 pub struct Expr {
     pub(crate) query: String,
     pub(crate) root: Node,
-    /// Whether something has to be computed or refused before evaluation: see [`crate::resolve`].
+    /// Whether durations have to be computed before evaluation: see [`crate::resolve`].
     pub(crate) unresolved: bool,
 }
 

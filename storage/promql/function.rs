@@ -124,7 +124,6 @@ functions! {
     Idelta "idelta" Range [Matrix] 0 Vector,
     Increase "increase" Range [Matrix] 0 Vector,
     Info "info" Special [Vector, Vector] 1 Vector,
-    Integral "integral" Range [Matrix, Scalar] 1 Vector,
     Irate "irate" Range [Matrix] 0 Vector,
     LabelJoin "label_join" Special [Vector, String, String, String] -1 Vector,
     LabelReplace "label_replace" Special [Vector, String, String, String, String] 0 Vector,

@@ -20,7 +20,7 @@ pub(super) struct Parser<'q> {
     pub(super) aggregations: usize,
     /// Operators of the duration that is being read.
     pub(super) duration_operators: usize,
-    /// Whether a node was met that must be resolved before evaluation.
+    /// Whether a duration was met that must be computed before evaluation.
     pub(super) unresolved: bool,
 }
 

@@ -153,7 +153,6 @@ impl Parser<'_> {
             return Err(self.refuse(span, message));
         }
         selector.edges = edges;
-        self.unresolved = true;
         node.span = self.span_from(span.start);
         Ok(())
     }
