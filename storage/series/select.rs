@@ -152,10 +152,11 @@ impl Engine {
                     && (from_ms..=to_ms).contains(&newest.timestamp_ms)
                     && newest.timestamp_ms >= oldest_ms
             });
-            let in_range = at.range_ms().is_some_and(|(from, to)| from <= to_ms && to >= from_ms);
+            let overlaps = |(first, last)| first <= to_ms && last >= from_ms && from_ms <= to_ms;
+            let in_range = at.range_ms().is_some_and(overlaps);
             let held = match newest {
                 Some(newest) => Held::Newest(newest),
-                None if in_range => Held::Unflushed(at.unflushed()),
+                None if in_range => Held::Unflushed(at.unflushed(from_ms, to_ms)),
                 None => Held::Nothing,
             };
             series.push(Selected { labels: at.labels.clone(), held, places: Vec::new() });

@@ -102,9 +102,9 @@ pub(crate) struct StreamReader<'a> {
 }
 
 impl<'a> StreamReader<'a> {
-    /// Reads from the first sample.
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { state: StreamState::default(), rest: bytes }
+    /// Reads on behind the samples that led to `state`.
+    pub(crate) fn resume(state: StreamState, bytes: &'a [u8]) -> Self {
+        Self { state, rest: bytes }
     }
 }
 

@@ -61,7 +61,7 @@ proptest! {
         for (&time, value) in times.iter().zip(&values) {
             bytes.extend_from_slice(state.push(time, value.to_bits()).as_bytes());
         }
-        let found: Vec<(i64, u64)> = StreamReader::new(&bytes).collect();
+        let found: Vec<(i64, u64)> = StreamReader::resume(StreamState::default(), &bytes).collect();
         let wanted: Vec<(i64, u64)> =
             times.iter().zip(&values).map(|(&t, v)| (t, v.to_bits())).collect();
         prop_assert_eq!(found, wanted);
@@ -72,7 +72,7 @@ proptest! {
         let mut samples = Samples::new();
         let _outcome = decode(base, &bytes, &mut samples);
         prop_assert!(samples.len() <= SAMPLES_MAX);
-        prop_assert!(StreamReader::new(&bytes).count() <= bytes.len());
+        prop_assert!(StreamReader::resume(StreamState::default(), &bytes).count() <= bytes.len());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! partitions hold the frozen ones they are dropped. An epoch is a journal segment: its first
 //! sample of a series is preceded by the series' definition.
 
+mod run;
 mod series;
 mod unflushed;
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use metric::{Labels, Sample};
 
-use super::unflushed::{Epoch, Frozen, Unflushed, find_in_run};
-use crate::chunk::{Encoded, SAMPLE_BYTES_MAX, StreamState};
+use super::run::Run;
+use super::unflushed::{Epoch, Frozen, Unflushed};
+use crate::chunk::{Encoded, StreamState};
 
 /// A series in memory.
 #[derive(Debug)]
@@ -23,14 +24,6 @@ pub(crate) struct HeadSeries {
     pub(super) touched: u32,
     /// The slot whose sample came behind this one's the last time: senders keep their order.
     pub(super) follower: u32,
-}
-
-/// Samples of one epoch in order of time.
-#[derive(Debug)]
-struct Run {
-    state: StreamState,
-    first_ms: i64,
-    bytes: Vec<u8>,
 }
 
 /// A series' number within a partition.
@@ -61,11 +54,7 @@ impl HeadSeries {
         Self {
             labels,
             hash,
-            run: Run {
-                state: StreamState { timestamp_ms: i64::MIN, ..StreamState::default() },
-                first_ms: i64::MAX,
-                bytes: Vec::new(),
-            },
+            run: Run::new(),
             late: BTreeMap::new(),
             frozen: None,
             links: [none; 2],
@@ -95,7 +84,7 @@ impl HeadSeries {
         self.late
             .get(&timestamp_ms)
             .copied()
-            .or_else(|| find_in_run(&self.run.bytes, state.count, self.run.first_ms, timestamp_ms))
+            .or_else(|| self.run.value_at(timestamp_ms))
             .or_else(|| self.frozen.as_ref()?.value_at(timestamp_ms))
     }
 
@@ -112,24 +101,13 @@ impl HeadSeries {
     /// Moves the samples of the epoch that ended aside.
     pub(super) fn freeze(&mut self) {
         let late = std::mem::take(&mut self.late);
-        let count = self.run.state.count + late.len() as u32;
-        if count == 0 {
-            return;
-        }
-        let mut first_ms = self.run.first_ms;
-        let mut last_ms = self.run.state.timestamp_ms;
-        if let (Some((first, _)), Some((last, _))) = (late.first_key_value(), late.last_key_value())
-        {
-            first_ms = first_ms.min(*first);
-            if self.run.state.count == 0 {
-                last_ms = *last;
-            }
-        }
-        let late = late.into_iter().map(sample).collect();
-        let bytes = std::mem::take(&mut self.run.bytes);
-        self.run.state.count = 0;
-        self.run.first_ms = i64::MAX;
-        let epoch = Epoch { bytes, late, count, first_ms, last_ms };
+        let in_run = self.run.state.count;
+        let late_range = late.first_key_value().zip(late.last_key_value());
+        let late_range = late_range.map(|((first, _), (last, _))| (*first, *last));
+        let Some((first_ms, last_ms)) = widest(self.run.range_ms(), late_range) else { return };
+        let late: Vec<Sample> = late.into_iter().map(sample).collect();
+        let count = in_run + late.len() as u32;
+        let epoch = Epoch { run: self.run.take(), in_run, late, count, first_ms, last_ms };
         self.frozen = Some(Arc::new(Frozen::after(self.frozen.take(), epoch)));
     }
 
@@ -140,26 +118,17 @@ impl HeadSeries {
 
     /// First and last time of the samples in memory.
     pub(crate) fn range_ms(&self) -> Option<(i64, i64)> {
-        let mut range = self.frozen.as_ref().map(|frozen| frozen.range_ms());
-        let mut widen = |from: i64, to: i64| {
-            let (first, last) = range.unwrap_or((from, to));
-            range = Some((first.min(from), last.max(to)));
-        };
-        if self.run.state.count > 0 {
-            widen(self.run.first_ms, self.run.state.timestamp_ms);
-        }
-        if let Some(((first, _), (last, _))) =
-            self.late.first_key_value().zip(self.late.last_key_value())
-        {
-            widen(*first, *last);
-        }
-        range
+        let frozen = self.frozen.as_ref().map(|frozen| frozen.range_ms());
+        let late = self.late.first_key_value().zip(self.late.last_key_value());
+        let late = late.map(|((first, _), (last, _))| (*first, *last));
+        widest(widest(frozen, self.run.range_ms()), late)
     }
 
-    /// The samples in memory as they are now.
-    pub(crate) fn unflushed(&self) -> Unflushed {
-        let late = self.late.iter().map(|(at, bits)| sample((*at, *bits))).collect();
-        Unflushed { frozen: self.frozen.clone(), active: self.run.bytes.clone(), late }
+    /// The samples of a range in memory as they are now, and perhaps some more.
+    pub(crate) fn unflushed(&self, from_ms: i64, to_ms: i64) -> Unflushed {
+        let late = self.late.range(from_ms..=to_ms).map(|(at, bits)| sample((*at, *bits)));
+        let active = self.run.blocks(from_ms, to_ms);
+        Unflushed { frozen: self.frozen.clone(), active, late: late.collect() }
     }
 
     /// Remembers where a partition keeps it.
@@ -179,19 +148,11 @@ impl HeadSeries {
     }
 }
 
-impl Run {
-    fn push(&mut self, timestamp_ms: i64, bits: u64) -> Encoded {
-        let from = self.bytes.len();
-        if self.bytes.capacity() - from < SAMPLE_BYTES_MAX {
-            // Doubling would waste a third of the largest part of the memory.
-            self.bytes.reserve_exact((2 * SAMPLE_BYTES_MAX).max(from / 3));
-        }
-        if self.state.count == 0 {
-            self.first_ms = timestamp_ms;
-        }
-        let encoded = self.state.push(timestamp_ms, bits);
-        self.bytes.extend_from_slice(encoded.as_bytes());
-        encoded
+/// The range that holds both.
+fn widest(one: Option<(i64, i64)>, other: Option<(i64, i64)>) -> Option<(i64, i64)> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
+        (one, other) => one.or(other),
     }
 }
 

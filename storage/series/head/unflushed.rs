@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use metric::{Sample, Samples};
 
-use crate::chunk::StreamReader;
-
-/// Longest run that is searched for a late sample's time; beyond, readers drop the double.
-const SEARCHED_RUN_MAX: u32 = 4096;
+use super::run::{self, Block};
 
 /// The samples of epochs that ended, waiting to be stored; several epochs when flushes failed.
 #[derive(Debug)]
@@ -20,7 +17,9 @@ pub(crate) struct Frozen {
 #[derive(Debug)]
 pub(super) struct Epoch {
     /// The run in order of time.
-    pub(super) bytes: Vec<u8>,
+    pub(super) run: Vec<Block>,
+    /// Number of samples in the run.
+    pub(super) in_run: u32,
     /// What came behind it, sorted by time.
     pub(super) late: Vec<Sample>,
     /// Number of samples.
@@ -33,7 +32,7 @@ pub(super) struct Epoch {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Unflushed {
     pub(super) frozen: Option<Arc<Frozen>>,
-    pub(super) active: Vec<u8>,
+    pub(super) active: Vec<Block>,
     pub(super) late: Vec<Sample>,
 }
 
@@ -64,7 +63,7 @@ impl Frozen {
     /// Appends all samples, oldest epoch first; the caller sorts.
     pub(crate) fn copy_to(&self, out: &mut Vec<Sample>) {
         for epoch in &self.epochs {
-            copy_run(&epoch.bytes, out);
+            run::copy_to(&epoch.run, out);
             out.extend_from_slice(&epoch.late);
         }
     }
@@ -78,7 +77,7 @@ impl Frozen {
             let late = epoch.late.binary_search_by_key(&timestamp_ms, |late| late.timestamp_ms);
             late.ok()
                 .map(|at| epoch.late[at].value.to_bits())
-                .or_else(|| find_in_run(&epoch.bytes, epoch.count, epoch.first_ms, timestamp_ms))
+                .or_else(|| run::value_at(&epoch.run, epoch.in_run, timestamp_ms))
         })
     }
 }
@@ -88,32 +87,12 @@ impl Unflushed {
     pub(crate) fn read(&self, from_ms: i64, to_ms: i64, out: &mut Samples) {
         for epoch in self.frozen.iter().flat_map(|frozen| &frozen.epochs) {
             if epoch.first_ms <= to_ms && epoch.last_ms >= from_ms {
-                read_run(&epoch.bytes, from_ms, to_ms, out);
+                run::read(&epoch.run, from_ms, to_ms, out);
                 read_late(&epoch.late, from_ms, to_ms, out);
             }
         }
-        read_run(&self.active, from_ms, to_ms, out);
+        run::read(&self.active, from_ms, to_ms, out);
         read_late(&self.late, from_ms, to_ms, out);
-    }
-}
-
-/// The bits of the sample at a time in a run that is not too long to be searched.
-pub(super) fn find_in_run(bytes: &[u8], count: u32, first_ms: i64, at_ms: i64) -> Option<u64> {
-    if count == 0 || count > SEARCHED_RUN_MAX || at_ms < first_ms {
-        return None;
-    }
-    let mut later = StreamReader::new(bytes).skip_while(|(at, _)| *at < at_ms);
-    later.next().filter(|(at, _)| *at == at_ms).map(|(_, bits)| bits)
-}
-
-fn read_run(bytes: &[u8], from_ms: i64, to_ms: i64, out: &mut Samples) {
-    for (timestamp_ms, bits) in StreamReader::new(bytes) {
-        if timestamp_ms > to_ms {
-            break;
-        }
-        if timestamp_ms >= from_ms {
-            out.push(timestamp_ms, f64::from_bits(bits));
-        }
     }
 }
 
@@ -121,11 +100,4 @@ fn read_late(late: &[Sample], from_ms: i64, to_ms: i64, out: &mut Samples) {
     for sample in late.iter().filter(|late| (from_ms..=to_ms).contains(&late.timestamp_ms)) {
         out.push(sample.timestamp_ms, sample.value);
     }
-}
-
-fn copy_run(bytes: &[u8], out: &mut Vec<Sample>) {
-    out.extend(
-        StreamReader::new(bytes)
-            .map(|(timestamp_ms, bits)| Sample { timestamp_ms, value: f64::from_bits(bits) }),
-    );
 }
