@@ -126,8 +126,10 @@ impl Export {
                 break;
             }
             let Some(sample) = self.samples.get(self.sample) else { continue };
+            // Native histograms have no form in the text format.
+            let is_number = self.samples.histogram(self.sample).is_none();
             self.sample += 1;
-            if is_stale(sample.value) {
+            if !is_number || is_stale(sample.value) {
                 continue;
             }
             if self.columns.is_some() {

@@ -67,7 +67,10 @@ fn newest(
             super::run::check(options)?;
         }
         selection.read(at, &mut samples)?;
-        let last = samples.iter().next_back().filter(|last| !is_stale(last.value));
+        let last = samples.iter().next_back().filter(|last| {
+            // Native histograms have no form in the text format.
+            !is_stale(last.value) && samples.histogram(samples.len() - 1).is_none()
+        });
         found.extend(last.map(|last| (selection.labels(at).clone(), last)));
     }
     Ok(())

@@ -10,12 +10,17 @@ pub(crate) mod federation;
 pub(crate) mod json;
 pub(crate) mod lists;
 pub(crate) mod parameters;
+mod remote_read;
 pub(crate) mod run;
 pub(crate) mod status_json;
 pub(crate) mod targets_json;
+pub(crate) mod wire;
+mod xor;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod xor_tests;
 
 pub use error::QueryError;
 pub use run::{InstantQuery, QueryBounds, RangeQuery};

@@ -136,6 +136,16 @@ impl Bed {
         self.send_as(caller, request, Body::empty()).await
     }
 
+    /// Sends a request and gives the response as it is, for bodies that are no text.
+    pub(super) async fn raw(
+        &self,
+        request: http::request::Builder,
+        body: impl Into<Body>,
+    ) -> axum::response::Response {
+        let request = request.extension(Caller::system("test")).body(body.into()).unwrap();
+        self.api.clone().oneshot(request).await.unwrap()
+    }
+
     async fn send_as(
         &self,
         caller: Caller,

@@ -8,6 +8,7 @@ mod otlp;
 mod peer;
 mod query;
 mod receive;
+mod remote_read;
 mod remote_write_v2;
 mod scrape;
 mod status;

@@ -5,6 +5,7 @@ mod export;
 mod federate;
 mod lists;
 mod placeholders;
+mod remote_read;
 mod status;
 mod syntax;
 
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
         .merge(placeholders::routes())
         .merge(federate::routes())
         .merge(export::routes())
+        .merge(remote_read::routes())
 }
 
 pub(crate) type Answered = Result<Response, QueryError>;

@@ -15,6 +15,7 @@ use super::schema::REQUEST;
 use super::translate::{Outcome, PROTOCOL, store};
 use crate::Telemetry;
 use crate::query::json::{push, push_text};
+use crate::query::wire::{push_bytes, push_varint};
 
 /// The routes of OTLP metrics.
 pub(in crate::receive) fn routes() -> OpenApiRouter<Telemetry> {
@@ -230,18 +231,4 @@ fn written(status: StatusCode, body: Vec<u8>, encoding: Encoding) -> Response {
         Encoding::Json => "application/json",
     };
     (status, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], body).into_response()
-}
-
-fn push_bytes(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
-    out.push(number << 3 | 2);
-    push_varint(out, bytes.len() as u64);
-    out.extend_from_slice(bytes);
-}
-
-fn push_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }

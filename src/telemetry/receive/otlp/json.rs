@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::schema::{Field, Kind, Message};
+use crate::query::wire::push_varint;
 
 /// Writes the message that `json` describes; at most `bytes_max` bytes of it.
 ///
@@ -255,12 +256,4 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
         MessageSeed { message, out: &mut inner, bytes_max: self.bytes_max }.visit_map(map)?;
         self.bytes(&inner)
     }
-}
-
-fn push_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }
