@@ -1,10 +1,10 @@
 //! What is done to a tree before it is evaluated: durations that depend on the query's times are
-//! computed, and what evaluation does not know is refused.
+//! computed.
 
 use std::borrow::Cow;
 
 use crate::error::EvalError;
-use crate::expr::{Edges, Expr, Kind, Node};
+use crate::expr::{Expr, Kind, Node};
 use crate::formula::QueryTimes;
 
 /// The expression with all its durations known.
@@ -36,7 +36,6 @@ fn resolve(node: &mut Node, times: QueryTimes) -> Result<(), EvalError> {
         }
     }
     match &mut node.kind {
-        Kind::Select(selector) | Kind::Range { selector, .. } => refuse_edges(selector.edges),
         Kind::Subquery { inner, .. }
         | Kind::Negate(inner)
         | Kind::Plus(inner)
@@ -50,7 +49,12 @@ fn resolve(node: &mut Node, times: QueryTimes) -> Result<(), EvalError> {
             resolve(&mut binary.left, times)?;
             resolve(&mut binary.right, times)
         }
-        Kind::Number(_) | Kind::Duration(_) | Kind::Text(_) | Kind::Bytes(_) => Ok(()),
+        Kind::Number(_)
+        | Kind::Duration(_)
+        | Kind::Text(_)
+        | Kind::Bytes(_)
+        | Kind::Select(_)
+        | Kind::Range { .. } => Ok(()),
     }
 }
 
@@ -62,13 +66,4 @@ fn set_offset(kind: &mut Kind, offset_ms: i64) {
         Kind::Subquery { shift, .. } => shift.offset_ms = offset_ms,
         _ => {}
     }
-}
-
-fn refuse_edges(edges: Edges) -> Result<(), EvalError> {
-    let word = match edges {
-        Edges::Open => return Ok(()),
-        Edges::Anchored => "anchored",
-        Edges::Smoothed => "smoothed",
-    };
-    Err(EvalError::invalid(format!("the {word} modifier is not supported")))
 }

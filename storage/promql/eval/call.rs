@@ -8,9 +8,9 @@ use super::rate::{self, RateKind};
 use super::row::{Column, Datum, Rows};
 use super::run::{HistogramUse, Scope};
 use super::window::{Track, Window};
-use super::{date, float, mixed, over_time, regression};
+use super::{date, extended, float, mixed, over_time, regression};
 use crate::error::EvalError;
-use crate::expr::{Kind, Node, Span, ValueKind};
+use crate::expr::{Edges, Kind, Node, Span, ValueKind};
 use crate::format::short_float;
 use crate::function::{Family, Function};
 
@@ -176,13 +176,21 @@ impl Scope<'_> {
         for arg in args.iter().filter(|arg| !is_range(arg)) {
             params.push(self.rows(arg)?.into_scalar());
         }
+        let edges = match &range.kind {
+            Kind::Range { selector, .. } => selector.edges,
+            _ => Edges::Open,
+        };
+        extended::check(function, edges)?;
         if function == Function::AbsentOverTime {
             return self.absent_over_time(range);
         }
         let mut rows = Rows::new(&self.run.budget, self.steps.count);
         let delayed = self.run.options.delayed_name_removal;
         self.each_track(range, &mut |track| {
-            let column = self.range_column(function, track, &params, args, range.span)?;
+            let column = match edges {
+                Edges::Open => self.range_column(function, track, &params, args, range.span)?,
+                _ => self.extended_column(function, track, edges, range.span)?,
+            };
             let drop_name = track.drop_name || !function.keeps_name();
             self.note_non_counter(function, track.labels, &column, range.span);
             let labels = if function.keeps_name() || delayed {
@@ -229,6 +237,29 @@ impl Scope<'_> {
             if quantile && !is_quantile(parameters[0]) {
                 let span = args.first().map_or(Span::default(), |arg| arg.unparen().span);
                 self.warn_quantile(span, parameters[0]);
+            }
+            Ok(())
+        })?;
+        Ok(column)
+    }
+
+    /// The function's value for one series at each step, with values at the edges of the range.
+    fn extended_column(
+        &self,
+        function: Function,
+        track: &Track<'_>,
+        edges: Edges,
+        span: Span,
+    ) -> Result<Column, EvalError> {
+        let mut column = Column::absent(self.steps.count);
+        let noting = Noting::new(self.run, span, track.labels);
+        track.each_window(|step, window| {
+            if window.histograms.is_empty() {
+                if let Some(value) = extended::float_value(function, window, edges) {
+                    column.set(step, value);
+                }
+            } else if let Some(datum) = mixed::extended_value(function, window, edges, &noting) {
+                column.set_datum(step, datum);
             }
             Ok(())
         })?;

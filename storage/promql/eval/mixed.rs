@@ -5,6 +5,8 @@ use std::sync::Arc;
 use metric::{Histogram, IncompatibleBuckets};
 
 use super::call::float_value;
+use super::extended;
+use super::extended_histogram;
 use super::histogram_rate;
 use super::histogram_sum::Gathered;
 use super::noting::Noting;
@@ -12,6 +14,7 @@ use super::rate::{self, RateKind};
 use super::row::Datum;
 use super::window::Window;
 use crate::error::EvalError;
+use crate::expr::Edges;
 use crate::function::Function;
 
 /// The value of a range function for a window with at least one histogram, if it has one.
@@ -63,6 +66,28 @@ pub(crate) fn value(
         }
         _ => return among_floats(function, window, params, noting),
     })
+}
+
+/// The same for a window with values at its edges.
+pub(crate) fn extended_value(
+    function: Function,
+    window: &Window<'_>,
+    edges: Edges,
+    noting: &Noting<'_>,
+) -> Option<Datum> {
+    if let Function::Resets | Function::Changes = function {
+        // Where the range begins is told by the numbers; histograms count from there on.
+        let (first, _) = extended::part(window.times, window, false)?;
+        let (times, values) = (&window.times[first..], &window.values[first..]);
+        let counted = value(function, &Window { times, values, ..*window }, [f64::NAN; 2], noting);
+        return counted.ok().flatten();
+    }
+    if !window.times.is_empty() {
+        noting.mixed_with_floats();
+        return None;
+    }
+    let change = extended_histogram::change(function, window, edges, noting)?;
+    Some(Datum::Histogram(Arc::new(change)))
 }
 
 /// Functions that know nothing of histograms see the numbers alone.

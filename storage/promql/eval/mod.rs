@@ -12,6 +12,8 @@ mod bucket;
 mod budget;
 mod call;
 mod date;
+mod extended;
+mod extended_histogram;
 mod float;
 mod gathering;
 mod histogram_binary;
@@ -154,7 +156,7 @@ impl Scope<'_> {
             Kind::Number(value) | Kind::Duration(value) => {
                 Rows::scalar(&self.run.budget, self.steps.count, |_| *value)
             }
-            Kind::Select(selector) => self.select(selector),
+            Kind::Select(selector) => self.select(selector, node.span),
             Kind::Call { function, args } => self.call(*function, args),
             Kind::Aggregate(aggregate) => self.aggregate(aggregate, node.span),
             Kind::Negate(inner) => self.negate(inner),

@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
-use metric::{Samples, is_stale};
+use metric::{ResetHint, Samples, is_stale};
 
+use super::extended::interpolate;
+use super::extended_histogram::between;
+use super::noting::Noting;
 use super::reduced::keep_counts;
 use super::row::{Column, Datum, Rows};
 use super::run::{HistogramUse, Scope};
 use super::steps::References;
+use super::window::Window;
 use crate::error::EvalError;
-use crate::expr::Selector;
+use crate::expr::{Edges, Kind, Node, Selector, Span};
 
 /// What is wanted of the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,13 +25,42 @@ enum Wanted {
 
 impl Scope<'_> {
     /// The latest sample of each series at each step.
-    pub(crate) fn select(&self, selector: &Selector) -> Result<Rows, EvalError> {
+    pub(crate) fn select(&self, selector: &Selector, span: Span) -> Result<Rows, EvalError> {
+        if selector.edges == Edges::Smoothed {
+            return self.smooth(selector, span);
+        }
         self.select_with(selector, Wanted::Values)
     }
 
     /// The time in seconds of the latest sample of each series at each step.
     pub(crate) fn select_times(&self, selector: &Selector) -> Result<Rows, EvalError> {
         self.select_with(selector, Wanted::Times)
+    }
+
+    /// The value of each series at each step, interpolated between its neighbours.
+    fn smooth(&self, selector: &Selector, span: Span) -> Result<Rows, EvalError> {
+        let run = self.run;
+        // A window of no length reaches as far back and ahead as selectors look.
+        let node = Node {
+            kind: Kind::Range { selector: selector.clone(), range_ms: 0 },
+            span,
+            steady: false,
+            height: 1,
+            formulas: None,
+        };
+        let mut rows = Rows::new(&run.budget, self.steps.count);
+        self.each_track(&node, &mut |track| {
+            let noting = Noting::new(run, span, track.labels);
+            let mut column = Column::absent(self.steps.count);
+            track.each_window(|step, window| {
+                if let Some(datum) = smoothed(window, &noting) {
+                    column.set_datum(step, datum);
+                }
+                Ok(())
+            })?;
+            rows.push(track.labels.clone(), false, column)
+        })?;
+        Ok(rows)
     }
 
     fn select_with(&self, selector: &Selector, wanted: Wanted) -> Result<Rows, EvalError> {
@@ -65,6 +98,33 @@ impl Scope<'_> {
         }
         Ok(rows)
     }
+}
+
+/// The value at the end of a window: between the samples around it, or that of the one before.
+fn smoothed(window: &Window<'_>, noting: &Noting<'_>) -> Option<Datum> {
+    let at_ms = window.end_ms;
+    let before = |times: &[i64]| times.partition_point(|time_ms| *time_ms <= at_ms).checked_sub(1);
+    let (float, histogram) = (before(window.times), before(window.histograms.times));
+    let time_of = |times: &[i64], at: Option<usize>| at.map(|at| times[at]);
+    let float_ms = time_of(window.times, float);
+    let histogram_ms = time_of(window.histograms.times, histogram);
+    if float_ms > histogram_ms {
+        let (times, values, at) = (window.times, window.values, float?);
+        let value = match times.get(at + 1) {
+            Some(next_ms) if times[at] < at_ms => {
+                interpolate((times[at], values[at]), (*next_ms, values[at + 1]), at_ms)
+            }
+            _ => values[at],
+        };
+        return Some(Datum::Float(value));
+    }
+    let (times, values, at) = (window.histograms.times, window.histograms.values, histogram?);
+    let Some(next_ms) = times.get(at + 1) else {
+        return Some(Datum::Histogram(Arc::clone(&values[at])));
+    };
+    let counter = values[at].reset_hint != ResetHint::Gauge;
+    between((times[at], &values[at]), (*next_ms, &values[at + 1]), at_ms, counter, noting)
+        .map(Datum::Histogram)
 }
 
 /// At each reference time the latest sample at or before it, unless it is stale or too old.

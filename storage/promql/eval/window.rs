@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use metric::{Histogram, Labels, ResetHint, Samples, is_stale};
 
+use super::extended;
 use super::reduced::keep_counts;
 use super::run::{HistogramUse, Scope};
 use super::steps::{References, Steps};
 use crate::answer::{HistogramPoint, Point, Series};
 use crate::error::{EvalError, LimitName};
-use crate::expr::{Kind, Node, Selector, Shift};
+use crate::expr::{Edges, Kind, Node, Selector, Shift};
 
 /// The samples of one series within one range, no stale markers among them. Numbers and
 /// histograms stand apart; there is at least one of either.
@@ -50,6 +51,9 @@ pub(crate) struct Track<'a> {
     histograms: HistogramWindow<'a>,
     references: References,
     range_ms: i64,
+    edges: Edges,
+    /// How far windows reach beyond their range, before and behind it.
+    reach_ms: (i64, i64),
     steps: Steps,
 }
 
@@ -82,8 +86,10 @@ impl Track<'_> {
         for step in 0..self.steps.count {
             let end_ms = self.references.at(step);
             let start_ms = end_ms.saturating_sub(self.range_ms);
-            let part = floats.slide(self.times, start_ms, end_ms);
-            let of_histograms = histograms.slide(self.histograms.times, start_ms, end_ms);
+            let from_ms = start_ms.saturating_sub(self.reach_ms.0);
+            let to_ms = end_ms.saturating_add(self.reach_ms.1);
+            let part = floats.slide(self.times, from_ms, to_ms);
+            let of_histograms = histograms.slide(self.histograms.times, from_ms, to_ms);
             if part.is_empty() && of_histograms.is_empty() {
                 continue;
             }
@@ -141,6 +147,24 @@ impl Apart {
     }
 }
 
+/// A range with values at its edges, if anything is known of it.
+fn with_edges(
+    window: &Window<'_>,
+    edges: Edges,
+    labels: &Labels,
+) -> Result<Option<Series>, EvalError> {
+    if !window.histograms.is_empty() {
+        let word = if edges == Edges::Anchored { "anchored" } else { "smoothed" };
+        let message = format!("{word} modifier is not supported with histograms");
+        return Err(EvalError::invalid(message));
+    }
+    let samples = extended::samples(window, edges == Edges::Smoothed).into_iter();
+    let points: Vec<Point> =
+        samples.map(|(timestamp_ms, value)| Point { timestamp_ms, value }).collect();
+    let series = Series { labels: labels.clone(), points, histograms: Vec::new() };
+    Ok((!series.points.is_empty()).then_some(series))
+}
+
 /// A histogram that says nothing of resets: the one before it may not be the one before it in
 /// the series.
 fn without_hint(histogram: &Arc<Histogram>) -> Arc<Histogram> {
@@ -182,8 +206,15 @@ impl Scope<'_> {
         let run = self.run;
         let references = self.references(selector.shift);
         let (first_ms, last_ms) = references.bounds();
-        let from_ms = first_ms.saturating_sub(range_ms).saturating_add(1);
-        let selection = run.find(selector, from_ms, last_ms)?;
+        let lookback_ms = run.options.lookback_ms.max(0);
+        let reach_ms = match selector.edges {
+            Edges::Open => (0, 0),
+            Edges::Anchored => (lookback_ms, 0),
+            Edges::Smoothed => (lookback_ms, lookback_ms),
+        };
+        let from_ms = first_ms.saturating_sub(range_ms).saturating_sub(reach_ms.0);
+        let to_ms = last_ms.saturating_add(reach_ms.1);
+        let selection = run.find(selector, from_ms.saturating_add(1), to_ms)?;
         let mut samples = Samples::new();
         let mut apart = Apart::default();
         let mut charge = run.budget.charge();
@@ -209,6 +240,8 @@ impl Scope<'_> {
                 histograms: apart.histograms(),
                 references,
                 range_ms,
+                edges: selector.edges,
+                reach_ms,
                 steps: self.steps,
             })?;
         }
@@ -258,6 +291,8 @@ impl Scope<'_> {
                 histograms: apart.histograms(),
                 references,
                 range_ms,
+                edges: Edges::Open,
+                reach_ms: (0, 0),
                 steps: self.steps,
             })?;
         }
@@ -271,7 +306,12 @@ impl Scope<'_> {
         self.each_track(node, &mut |track| {
             let labels =
                 if track.drop_name { track.labels.without_name() } else { track.labels.clone() };
+            let edges = track.edges;
             track.each_window(|_, window| {
+                if edges != Edges::Open {
+                    matrix.extend(with_edges(window, edges, &labels)?);
+                    return Ok(());
+                }
                 charge.grow((window.times.len() + window.histograms.times.len()) as u64)?;
                 let samples = window.times.iter().zip(window.values);
                 let points =

@@ -16,7 +16,7 @@ const PRIMES: [u64; 5] = [
 /// its length.
 pub(crate) fn of_labels(labels: &Labels) -> u64 {
     let mut bytes = Vec::new();
-    for label in labels.iter() {
+    for label in labels {
         for text in [label.name, label.value] {
             match u8::try_from(text.len()) {
                 Ok(length) if length < u8::MAX => bytes.push(length),
