@@ -39,7 +39,11 @@ fn depth_is_bounded() {
 fn chains_are_bounded() {
     let chain = |count: usize| vec!["a"; count].join(" or ");
     refused(&chain(257), "query is nested deeper than 256");
-    parse(&chain(256)).unwrap();
+    // The deepest tree can also be written, on the stack of an ordinary thread.
+    let expr = parse(&chain(256)).unwrap();
+    assert_eq!(expr.to_string(), chain(256));
+    assert!(expr.to_pretty().lines().count() > 256);
+    assert!(expr.to_json().to_string().len() > 256);
     let chain = |count: usize| format!("a[{}]", vec!["1m"; count].join("+"));
     refused(&chain(130), "duration has more than 128 operators");
     parse(&chain(129)).unwrap();
