@@ -31,10 +31,7 @@ impl Parser<'_> {
         let mut formulas = Formulas { range, ..Formulas::default() };
         let start = node.span.start;
         if self.skip(TokenKind::RightBracket) {
-            self.check_ranged(&node, self.span_from(open.span.start))?;
-            let Kind::Select(selector) = node.kind else {
-                return Err(self.unexpected());
-            };
+            let selector = self.ranged(node, self.span_from(open.span.start))?;
             node = self.node(Kind::Range { selector, range_ms }, self.span_from(start))?;
         } else {
             if !self.skip(TokenKind::Colon) {

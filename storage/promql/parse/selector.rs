@@ -157,16 +157,17 @@ impl Parser<'_> {
         Ok(())
     }
 
-    /// What may not stand before a range.
-    pub(super) fn check_ranged(&self, node: &Node, brackets: Span) -> Result<(), ParseError> {
-        let message = match &node.kind {
-            Kind::Select(selector) if selector.shift.offset_ms != 0 || node.formulas.is_some() => {
+    /// The selector of a range; what may not stand before brackets is refused.
+    pub(super) fn ranged(&self, node: Node, brackets: Span) -> Result<Selector, ParseError> {
+        let computed_offset = node.formulas.is_some();
+        let message = match node.kind {
+            Kind::Select(selector) if selector.shift.offset_ms != 0 || computed_offset => {
                 "no offset modifiers allowed before range"
             }
             Kind::Select(selector) if selector.shift.at.is_some() => {
                 "no @ modifiers allowed before range"
             }
-            Kind::Select(_) => return Ok(()),
+            Kind::Select(selector) => return Ok(selector),
             _ => "ranges only allowed for vector selectors",
         };
         Err(self.refuse(brackets, message))
