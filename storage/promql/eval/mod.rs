@@ -44,6 +44,8 @@ mod window;
 mod xxhash;
 
 #[cfg(test)]
+mod step_tests;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
-use metric::{Histogram, Labels, is_stale, stale_nan};
+use metric::{Histogram, Labels, Samples, is_stale, stale_nan};
 
 use super::budget::{Budget, Charge};
 use crate::error::EvalError;
@@ -185,6 +185,12 @@ impl Column {
         }
         units as u64
     }
+}
+
+/// How many budget units the samples of a series take.
+pub(crate) fn sample_units(samples: &Samples) -> u64 {
+    let histograms = samples.histograms().iter().map(|(_, it)| histogram_units(it)).sum::<usize>();
+    (samples.len() + histograms) as u64
 }
 
 /// How many budget units, of 8 bytes each, a histogram takes.

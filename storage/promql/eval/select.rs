@@ -8,7 +8,7 @@ use super::extended::interpolate;
 use super::extended_histogram::between;
 use super::noting::Noting;
 use super::reduced::keep_counts;
-use super::row::{Column, Datum, Rows};
+use super::row::{Column, Datum, Rows, sample_units};
 use super::run::{HistogramUse, Scope};
 use super::steps::References;
 use super::window::Window;
@@ -86,7 +86,7 @@ impl Scope<'_> {
             run.check()?;
             selection.read(i, &mut samples)?;
             run.count_samples(samples.len());
-            charge.resize(samples.len() as u64)?;
+            charge.resize(sample_units(&samples))?;
             if samples.is_empty() {
                 continue;
             }

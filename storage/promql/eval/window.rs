@@ -6,6 +6,7 @@ use metric::{Histogram, Labels, ResetHint, Samples, is_stale};
 
 use super::extended;
 use super::reduced::keep_counts;
+use super::row::sample_units;
 use super::run::{HistogramUse, Scope};
 use super::steps::{References, Steps};
 use crate::answer::{HistogramPoint, Point, Series};
@@ -222,7 +223,7 @@ impl Scope<'_> {
             run.check()?;
             selection.read(i, &mut samples)?;
             run.count_samples(samples.len());
-            charge.resize(samples.len() as u64)?;
+            charge.resize(sample_units(&samples))?;
             if self.histograms == HistogramUse::Counts {
                 keep_counts(&mut samples);
             }

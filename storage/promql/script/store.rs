@@ -47,6 +47,12 @@ impl MemoryStore {
     pub(crate) fn add(&mut self, labels: &Labels, time_ms: i64, value: f64) {
         self.series.entry(labels.clone()).or_default().insert(time_ms, Stored::Float(value));
     }
+
+    /// Adds one histogram, its hint as it is.
+    pub(crate) fn add_histogram(&mut self, labels: &Labels, time_ms: i64, histogram: Histogram) {
+        let samples = self.series.entry(labels.clone()).or_default();
+        samples.insert(time_ms, Stored::Histogram(Arc::new(histogram)));
+    }
 }
 
 /// Says of each counter what Prometheus' storage knows when it is read again: within a run of
