@@ -40,11 +40,6 @@ impl<'a> Fields<'a> {
         self.bytes
     }
 
-    /// How many bytes are read.
-    pub(crate) fn position(&self) -> usize {
-        self.at
-    }
-
     /// The value as text.
     pub(crate) fn text(&self) -> Result<&'a str, Broken> {
         std::str::from_utf8(self.bytes).map_err(|_| self.broken("text is not UTF-8"))

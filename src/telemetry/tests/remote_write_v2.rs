@@ -75,6 +75,17 @@ async fn symbols_may_follow_series() {
 }
 
 #[tokio::test]
+async fn a_series_longer_than_a_batch_stays_one() {
+    let bed = bed(|_| {}).await;
+    let now = bed.clock.now().as_millis();
+    let mut parts = vec![refs(&[1, 2])];
+    parts.extend((0..60_000).map(|n| sample(n as f64, now - 60_000 + n)));
+    let body = [symbols(&["", "__name__", "long"]), series(&parts)].concat();
+    assert_eq!(written(&write(&bed, &body).await), ["60000", "0", "0"]);
+    assert_eq!(bed.values("count_over_time(long[5m])").await, ["{} 60000"]);
+}
+
+#[tokio::test]
 async fn good_samples_are_kept_and_counted_beside_bad_ones() {
     let bed = bed(|_| {}).await;
     let now = bed.clock.now().as_millis();

@@ -39,7 +39,7 @@ enum Version {
     Second,
 }
 
-/// Takes in line protocol as InfluxDB 1 does, plain or packed with gzip. Answers when it is
+/// Takes in line protocol as `InfluxDB` 1 does, plain or packed with gzip. Answers when it is
 /// durable. Lines that cannot be stored are named in the answer with status 400; all others are
 /// stored. Fields that are texts are not stored.
 #[utoipa::path(
@@ -68,7 +68,7 @@ async fn write_influx_v1(
     write(&telemetry, &who, request, Version::First).await
 }
 
-/// Takes in line protocol as InfluxDB 2 does; the token may come as `Authorization: Token`.
+/// Takes in line protocol as `InfluxDB` 2 does; the token may come as `Authorization: Token`.
 #[utoipa::path(
     post,
     path = "/influx/api/v2/write",

@@ -95,7 +95,9 @@ proptest! {
     #[test]
     fn rubbish_never_panics(body in prop::collection::vec(any::<u8>(), 0..300)) {
         for (_, line) in lines(&body) {
-            drop(std::str::from_utf8(line).map(|line| drop(parse(line))));
+            if let Ok(line) = std::str::from_utf8(line) {
+                drop(parse(line));
+            }
         }
     }
 
@@ -104,7 +106,9 @@ proptest! {
         let mut bytes = 0;
         for (_, line) in lines(body.as_bytes()) {
             bytes += line.len();
-            drop(std::str::from_utf8(line).map(|line| drop(parse(line))));
+            if let Ok(line) = std::str::from_utf8(line) {
+                drop(parse(line));
+            }
         }
         prop_assert!(bytes <= body.len());
     }
