@@ -97,7 +97,8 @@ impl Engine {
         let end = self.head().series.end();
         let mut evicted = 0;
         for from in (0..end).step_by(SLICE as usize) {
-            evicted += self.head_mut().evict(from, end.min(from + SLICE), ticks);
+            let to = end.min(from + SLICE);
+            evicted += self.head_mut().evict(from, to, ticks, self.partitions.length_ms());
         }
         self.counters.evicted.fetch_add(evicted as u64, Ordering::Relaxed);
     }

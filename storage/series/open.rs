@@ -39,7 +39,9 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Engine, OpenError> {
         segments.iter().partition(|number| **number <= opened.flushed_segment);
     let mut head = Head::default();
     let mut book = MetadataBook::new(opened.metadata);
-    head.know_nothing_until(partitions.newest_ms());
+    for (from_ms, until_ms) in partitions.newest_samples_ms() {
+        head.know_nothing(from_ms, until_ms);
+    }
     replay(&journal_dir, &unflushed, &mut head, &mut book)?;
     head.begin_epoch();
     let next = segments.last().copied().unwrap_or(0).max(opened.flushed_segment) + 1;

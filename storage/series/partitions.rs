@@ -85,11 +85,21 @@ impl Partitions {
         list
     }
 
-    /// Time of the newest stored sample, or a later one where that is not known; `i64::MIN`
-    /// without any.
-    pub(crate) fn newest_ms(&self) -> i64 {
-        let Some(newest) = self.list().pop() else { return i64::MIN };
-        newest.reader().ok().and_then(|reader| reader.newest_ms()).unwrap_or(newest.to_ms)
+    /// Length of partitions.
+    pub(crate) fn length_ms(&self) -> i64 {
+        self.length_ms
+    }
+
+    /// For each partition its beginning and the time of its newest sample, or its end: only the
+    /// newest one is opened to see.
+    pub(crate) fn newest_samples_ms(&self) -> Vec<(i64, i64)> {
+        let list = self.list();
+        let mut found: Vec<(i64, i64)> = list.iter().map(|at| (at.from_ms, at.to_ms)).collect();
+        if let (Some(newest), Some((_, until_ms))) = (list.last(), found.last_mut()) {
+            let noted = newest.reader().ok().and_then(|reader| reader.newest_ms());
+            *until_ms = noted.unwrap_or(newest.to_ms);
+        }
+        found
     }
 
     /// A partition, made if it is not there.

@@ -147,7 +147,7 @@ impl Engine {
         let mut links = Vec::with_capacity(found.len() as usize);
         for slot in found {
             let Some(at) = head.series.get(slot) else { continue };
-            let newest = head.newest_of(at).filter(|newest| {
+            let newest = head.newest_of(at, to_ms).filter(|newest| {
                 wanted == Wanted::Last
                     && (from_ms..=to_ms).contains(&newest.timestamp_ms)
                     && newest.timestamp_ms >= oldest_ms

@@ -9,6 +9,7 @@ mod run;
 mod series;
 mod unflushed;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -53,8 +54,9 @@ pub(crate) struct Head {
     pub(crate) frozen_samples: u64,
     pub(crate) created_total: u64,
     pub(crate) newest_ms: Option<i64>,
-    /// Up to here samples may be stored of series whose past is not in memory.
-    unknown_until_ms: i64,
+    /// For the beginning of each partition, up to when it holds samples of series whose past is
+    /// not in memory.
+    unknown_until_ms: BTreeMap<i64, i64>,
     /// Oldest sample of this epoch.
     oldest_active_ms: i64,
     /// Oldest sample of epochs before that may not be stored yet.
@@ -75,7 +77,7 @@ impl Default for Head {
             frozen_samples: 0,
             created_total: 0,
             newest_ms: None,
-            unknown_until_ms: i64::MIN,
+            unknown_until_ms: BTreeMap::new(),
             oldest_active_ms: i64::MAX,
             oldest_frozen_ms: i64::MAX,
         }
@@ -135,15 +137,23 @@ impl Head {
         self.newest_ms.is_some_and(|newest_ms| newest_ms >= from_ms) && oldest_ms <= to_ms
     }
 
-    /// Partitions hold samples up to this time of series that are not in memory.
-    pub(crate) fn know_nothing_until(&mut self, timestamp_ms: i64) {
-        self.unknown_until_ms = self.unknown_until_ms.max(timestamp_ms);
+    /// A partition holds samples up to `until_ms` of series that are not in memory.
+    pub(crate) fn know_nothing(&mut self, partition_from_ms: i64, until_ms: i64) {
+        let known = self.unknown_until_ms.entry(partition_from_ms).or_insert(until_ms);
+        *known = until_ms.max(*known);
     }
 
-    /// The newest sample of a series in memory, if it is sure that none newer and no other of its
-    /// time is stored.
-    pub(crate) fn newest_of(&self, series: &HeadSeries) -> Option<Sample> {
-        series.newest().filter(|newest| newest.timestamp_ms > self.unknown_until_ms)
+    /// The newest sample of a series in memory, if it is sure that none newer up to `to_ms` and
+    /// no other of its time is stored.
+    pub(crate) fn newest_of(&self, series: &HeadSeries, to_ms: i64) -> Option<Sample> {
+        let newest = series.newest()?;
+        let mut before = self.unknown_until_ms.range(..=to_ms).rev();
+        // Partitions end where the next one begins, so that only few are looked at.
+        let unknown = before.find_map(|(from_ms, until_ms)| {
+            let doubt = *until_ms >= newest.timestamp_ms;
+            (doubt || *from_ms <= newest.timestamp_ms).then_some(doubt)
+        });
+        (unknown != Some(true)).then_some(newest)
     }
 
     fn find(&self, hash: u64, labels: &[u8]) -> Option<u32> {
@@ -323,7 +333,7 @@ impl Head {
     }
 
     /// Takes series out that stood idle for `ticks` and hold nothing; returns how many.
-    pub(crate) fn evict(&mut self, from: u32, to: u32, ticks: u32) -> usize {
+    pub(crate) fn evict(&mut self, from: u32, to: u32, ticks: u32, partition_ms: i64) -> usize {
         let mut evicted = 0;
         for slot in from..to {
             let Some(series) = self.series.get(slot) else { continue };
@@ -335,7 +345,8 @@ impl Head {
                 found.remove();
             }
             if let Some(gone) = self.series.remove(slot) {
-                self.know_nothing_until(gone.newest_ms());
+                let newest_ms = gone.newest_ms();
+                self.know_nothing(newest_ms.div_euclid(partition_ms) * partition_ms, newest_ms);
                 self.index.remove(slot, &gone.labels);
                 evicted += 1;
             }
