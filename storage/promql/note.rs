@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::expr::Span;
+use crate::quote::quote;
 
 /// Most notes of one sort; a query over a million series must not make a million notes.
 const NOTES_MAX: usize = 100;
@@ -45,5 +46,5 @@ fn insert(notes: &mut BTreeSet<String>, note: String) -> bool {
 
 /// The metric's name at the end of a note, if there is one.
 pub(crate) fn for_metric(name: &str) -> String {
-    if name.is_empty() { String::new() } else { format!(" for metric name {name:?}") }
+    if name.is_empty() { String::new() } else { format!(" for metric name {}", quote(name)) }
 }

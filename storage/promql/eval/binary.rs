@@ -10,6 +10,7 @@ use super::row::{Column, Row, Rows, mark_present};
 use super::run::{HistogramUse, Scope};
 use crate::error::EvalError;
 use crate::expr::{Binary, BinaryOp, ManySide, Matching, Span, ValueKind};
+use crate::quote::quote;
 
 impl Scope<'_> {
     pub(crate) fn binary(&self, node: &Binary, span: Span) -> Result<Rows, EvalError> {
@@ -350,6 +351,6 @@ pub(crate) fn apply(op: BinaryOp, a: f64, b: f64) -> (f64, bool) {
 /// A label set as Prometheus writes it in messages: the name among the labels.
 fn braced(labels: &Labels) -> String {
     let pairs: Vec<String> =
-        labels.iter().map(|label| format!("{}={:?}", label.name, label.value)).collect();
+        labels.iter().map(|label| format!("{}={}", label.name, quote(label.value))).collect();
     format!("{{{}}}", pairs.join(", "))
 }

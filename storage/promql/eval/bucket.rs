@@ -15,6 +15,7 @@ use crate::error::EvalError;
 use crate::expr::{Node, Span};
 use crate::format::{format_value, short_float};
 use crate::note::for_metric;
+use crate::quote::quote;
 
 /// The label that holds a bucket's upper bound.
 const BUCKET_LABEL: &str = "le";
@@ -178,7 +179,7 @@ impl Scope<'_> {
             }
             let bound = row.labels.get(BUCKET_LABEL).unwrap_or("");
             let Some(upper) = parse_bound(bound) else {
-                let of = format!("is missing or has a malformed value of {bound:?}");
+                let of = format!("is missing or has a malformed value of {}", quote(bound));
                 let metric = for_metric(row.labels.metric_name().unwrap_or(""));
                 self.run.warn(arg.span, &format!("bucket label {BUCKET_LABEL:?} {of}{metric}"));
                 continue;

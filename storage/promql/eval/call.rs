@@ -13,6 +13,7 @@ use crate::error::EvalError;
 use crate::expr::{Edges, Kind, Node, Span, ValueKind};
 use crate::format::short_float;
 use crate::function::{Family, Function};
+use crate::quote::quote;
 
 /// How many samples go by before a deadline or a cancellation is noticed.
 const CHECK_SAMPLES: usize = 1 << 20;
@@ -281,7 +282,7 @@ impl Scope<'_> {
         if !name.is_empty() && !counter {
             let text = "metric might not be a counter, name does not end in \
                         _total/_sum/_count/_bucket:";
-            self.run.info(span, &format!("{text} {name:?}"));
+            self.run.info(span, &format!("{text} {}", quote(name)));
         }
     }
 }

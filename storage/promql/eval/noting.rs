@@ -5,6 +5,7 @@ use metric::Labels;
 use super::run::Run;
 use crate::expr::Span;
 use crate::note::for_metric;
+use crate::quote::quote;
 
 /// Notes about one series, or about none, at one place of the query.
 #[derive(Clone, Copy)]
@@ -52,10 +53,8 @@ impl<'a> Noting<'a> {
     }
 
     pub(crate) fn mixed_with_floats(&self) {
-        let metric = self.metric;
-        self.warn(&format!(
-            "encountered a mix of histograms and floats for metric name {metric:?}"
-        ));
+        let metric = quote(self.metric);
+        self.warn(&format!("encountered a mix of histograms and floats for metric name {metric}"));
     }
 
     pub(crate) fn mixed_with_floats_in_aggregation(&self) {
@@ -70,15 +69,18 @@ impl<'a> Noting<'a> {
     pub(crate) fn mixed_schemas(&self) {
         let text = "vector contains a mix of histograms with exponential and custom buckets \
                     schemas for metric name";
-        self.warn(&format!("{text} {:?}", self.metric));
+        self.warn(&format!("{text} {}", quote(self.metric)));
     }
 
     pub(crate) fn not_a_counter(&self) {
-        self.warn(&format!("this native histogram metric is not a counter: {:?}", self.metric));
+        self.warn(&format!(
+            "this native histogram metric is not a counter: {}",
+            quote(self.metric)
+        ));
     }
 
     pub(crate) fn not_a_gauge(&self) {
-        self.warn(&format!("this native histogram metric is not a gauge: {:?}", self.metric));
+        self.warn(&format!("this native histogram metric is not a gauge: {}", quote(self.metric)));
     }
 
     pub(crate) fn hints_collide(&self, operation: Operation) {
@@ -94,7 +96,7 @@ impl<'a> Noting<'a> {
     pub(crate) fn ignored_in_range(&self) {
         let text = "ignored histograms in a range containing both floats and histograms for \
                     metric name";
-        self.info(&format!("{text} {:?}", self.metric));
+        self.info(&format!("{text} {}", quote(self.metric)));
     }
 
     pub(crate) fn ignored_in(&self, aggregation: &str) {
