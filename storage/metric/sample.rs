@@ -54,6 +54,7 @@ impl Samples {
     }
 
     /// Appends a sample; the caller keeps the order.
+    #[inline]
     pub fn push(&mut self, timestamp_ms: i64, value: f64) {
         self.timestamps.push(timestamp_ms);
         self.values.push(value);

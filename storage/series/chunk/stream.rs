@@ -72,6 +72,7 @@ impl StreamState {
     }
 
     /// Reads the next sample and moves past it.
+    #[inline]
     pub(crate) fn take(&mut self, bytes: &mut &[u8]) -> Result<(i64, u64), Damaged> {
         let (&control, rest) = bytes.split_first().ok_or(Damaged("sample cut off"))?;
         *bytes = rest;
@@ -112,6 +113,7 @@ impl Iterator for StreamReader<'_> {
     type Item = (i64, u64);
 
     /// Ends early on bytes that no writer makes; those of the head never are such.
+    #[inline]
     fn next(&mut self) -> Option<(i64, u64)> {
         if self.rest.is_empty() {
             return None;
