@@ -19,8 +19,9 @@ mod sample;
 
 pub use encoded::{EncodedLabels, push_label};
 pub use histogram::{
-    Accumulator, Bucket, Buckets, CUSTOM_BUCKETS, Histogram, HistogramError, IncompatibleBuckets,
-    Merged, ResetHint, SCHEMA_MAX, SCHEMA_MIN, Span, Tally,
+    Accumulator, Bucket, Buckets, CUSTOM_BUCKETS, DamagedHistogram, Histogram, HistogramDecoder,
+    HistogramEncoder, HistogramError, IncompatibleBuckets, Merged, ResetHint, SCHEMA_MAX,
+    SCHEMA_MIN, Span, Tally,
 };
 pub use labels::{Label, LabelError, LabelIter, LabelLimits, Labels, LabelsBuilder, METRIC_NAME};
 pub use matcher::{Candidates, MatchOp, Matcher, MatcherError};

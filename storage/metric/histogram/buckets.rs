@@ -56,6 +56,23 @@ impl Buckets {
         Self::new(vec![Span { offset: first_index, length }], counts)
     }
 
+    /// Buckets whose counts are told by the difference to the one before, as integer histograms
+    /// have them on the wire.
+    ///
+    /// # Errors
+    /// As [`Buckets::new`].
+    pub fn from_deltas(
+        spans: Vec<Span>,
+        deltas: impl IntoIterator<Item = i64>,
+    ) -> Result<Self, HistogramError> {
+        let mut count = 0_i64;
+        let counts = deltas.into_iter().map(|delta| {
+            count = count.wrapping_add(delta);
+            count as f64
+        });
+        Self::new(spans, counts.take(BUCKETS_MAX + 1).collect())
+    }
+
     /// Buckets from indexes, strictly ascending, and counts.
     pub(super) fn from_cells(cells: impl Iterator<Item = (i32, f64)>) -> Self {
         let mut buckets = Self::default();

@@ -14,6 +14,7 @@ mod accumulate;
 mod body;
 mod bounds;
 mod buckets;
+mod codec;
 mod reset;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use thiserror::Error;
 pub use accumulate::{Accumulator, IncompatibleBuckets, Merged, Tally};
 pub use bounds::Bucket;
 pub use buckets::{Buckets, Span};
+pub use codec::{DamagedHistogram, HistogramDecoder, HistogramEncoder};
 
 use crate::sample::is_stale;
 use bounds::Layout;

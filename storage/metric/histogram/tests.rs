@@ -176,6 +176,41 @@ fn dividing_by_zero_leaves_no_bucket() {
     assert_eq!((negative.reset_hint, negative.positive.counts()), (ResetHint::Gauge, &[-2.0][..]));
 }
 
+#[test]
+fn deltas_are_differences() {
+    let spans = vec![Span { offset: 3, length: 3 }];
+    let buckets = Buckets::from_deltas(spans.clone(), [5, -2, 1]).unwrap();
+    assert_eq!(buckets.iter().collect::<Vec<_>>(), [(3, 5.0), (4, 3.0), (5, 4.0)]);
+    assert!(Buckets::from_deltas(spans, [1]).is_err());
+    // Far beyond what is supported, as some senders have them.
+    let mut fine = exponential(40, -7, &[1.0, 2.0]);
+    fine.reduce(SCHEMA_MAX);
+    assert_eq!((fine.validate(), counted(&fine)), (Ok(()), 3.0));
+}
+
+fn encoded(histograms: &[Histogram]) -> Vec<u8> {
+    let (mut encoder, mut bytes) = (HistogramEncoder::default(), Vec::new());
+    histograms.iter().for_each(|histogram| encoder.push(histogram, &mut bytes));
+    bytes
+}
+
+#[test]
+fn few_changes_take_few_bytes() {
+    // 160 buckets, of which three grow.
+    let mut counts: Vec<f64> = (0..160).map(|i| f64::from(i * 1000)).collect();
+    let mut histograms = Vec::new();
+    for at in 0..100 {
+        [20, 21, 90].into_iter().for_each(|bucket| counts[bucket] += 5.0);
+        histograms.push(Histogram { sum: 0.1 + f64::from(at), ..exponential(3, -80, &counts) });
+    }
+    let bytes = encoded(&histograms).len();
+    assert!(bytes < 100 * 24 + 600, "{bytes}");
+    let mut first = encoded(&histograms[..1]);
+    assert!(HistogramDecoder::default().next(&mut &first[..1]).is_err(), "cut short");
+    first[0] &= !1;
+    assert!(HistogramDecoder::default().next(&mut &first[..]).is_err(), "no layout before");
+}
+
 /// Sides with whole counts, so that sums are exact.
 fn sides() -> impl Strategy<Value = Buckets> {
     (prop::collection::vec((0_i32..4, 1_u32..4), 0..5), -20_i32..20).prop_flat_map(
@@ -266,6 +301,54 @@ proptest! {
         grown.add(&b).unwrap();
         prop_assert!(!grown.reset_since(&a));
         prop_assert!(b.count == 0.0 || a.reset_since(&grown));
+    }
+
+    #[test]
+    fn bytes_read_back(
+        mut histograms in prop::collection::vec(histograms(), 0..8),
+        changes in prop::collection::vec((0_usize..8, any::<f64>(), 0_u8..6), 0..20),
+    ) {
+        for (at, number, what) in changes {
+            let count = histograms.len();
+            let Some(histogram) = histograms.get_mut(at) else { continue };
+            match what {
+                0 => histogram.sum = number,
+                1 => histogram.scale(number),
+                2 => histogram.reset_hint = ResetHint::Gauge,
+                3 => histogram.zero_count = number,
+                4 if at + 1 < count => histograms[at + 1] = histograms[at].clone(),
+                _ => *histogram = custom(&[1.0, number], &[3.0, number]),
+            }
+        }
+        let bytes = encoded(&histograms);
+        let (mut decoder, mut rest) = (HistogramDecoder::default(), &bytes[..]);
+        for histogram in &histograms {
+            let found = decoder.next(&mut rest).unwrap();
+            prop_assert!(found.same(histogram), "{:?} {:?}", found, histogram);
+            prop_assert_eq!(found.reset_hint, histogram.reset_hint);
+        }
+        prop_assert!(rest.is_empty());
+    }
+
+    /// Damaged bytes are refused or read as something, never with a panic or without bound.
+    #[test]
+    fn damage_is_no_panic(
+        histograms in prop::collection::vec(histograms(), 1..4),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let mut bytes = encoded(&histograms);
+        for (at, byte) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        bytes.truncate(cut.index(bytes.len() + 1));
+        let (mut decoder, mut rest) = (HistogramDecoder::default(), &bytes[..]);
+        for _ in 0..histograms.len() {
+            if decoder.next(&mut rest).is_err() {
+                break;
+            }
+        }
     }
 
     #[test]
