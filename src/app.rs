@@ -122,6 +122,7 @@ impl Services {
     /// Takes over what may change while the server runs: scrape jobs and retention.
     pub async fn reload(&self, settings: &Settings) {
         self.data.series().set_retention_ms(Some(settings.retention_ms));
+        self.data.series().set_retention_bytes(settings.retention_bytes);
         if let Err(error) = self.telemetry.set_jobs(settings.telemetry.scrape.jobs.clone()).await {
             tracing::error!(%error, "scrape jobs not changed");
         }
@@ -181,6 +182,7 @@ async fn open_data(settings: &Settings, clock: &Clock) -> std::result::Result<Da
     let engine_clock = clock.clone();
     let mut options = DataOptions::new(PROGRAM, move || engine_clock.now().as_millis());
     options.series.retention_ms = Some(settings.retention_ms);
+    options.series.retention_bytes = settings.retention_bytes;
     options.series.series_max = settings.series_max;
     let dir = settings.data_dir.clone();
     let opened = tokio::task::spawn_blocking(move || Data::open(&dir, options)).await;

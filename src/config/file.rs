@@ -149,6 +149,8 @@ impl Default for Identity {
 pub struct Metrics {
     /// Samples older than this many days are deleted.
     pub retention_days: u32,
+    /// Bytes that samples may take on disk; beyond, the oldest days go. 0 sets no bound.
+    pub retention_bytes: u64,
     /// Most series that may be active at a time; further new ones are refused.
     pub active_series: usize,
     /// Longest time for one query in seconds.
@@ -163,6 +165,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             retention_days: 90,
+            retention_bytes: 0,
             active_series: 2_000_000,
             query_timeout_s: 30,
             query_samples: 50_000_000,

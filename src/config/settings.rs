@@ -25,6 +25,8 @@ pub struct Settings {
     pub telemetry: telemetry::TelemetrySettings,
     /// How long samples are kept, in milliseconds.
     pub retention_ms: i64,
+    /// Bytes that samples may take on disk, if there is a bound.
+    pub retention_bytes: Option<u64>,
     /// Most series in memory.
     pub series_max: usize,
     /// The server's own log.
@@ -62,6 +64,7 @@ impl Settings {
             telemetry: telemetry_settings(file)?,
             retention_ms: at_least_one("metrics.retention_days", file.metrics.retention_days)?
                 .saturating_mul(DAY_MS),
+            retention_bytes: Some(file.metrics.retention_bytes).filter(|&bytes| bytes > 0),
             series_max: file.metrics.active_series,
             log: log_settings(&file.log)?,
             gateway,

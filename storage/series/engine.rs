@@ -120,6 +120,8 @@ pub(crate) struct Engine {
     pub(crate) counters: Counters,
     /// `i64::MAX` keeps for ever.
     pub(crate) retention_ms: AtomicI64,
+    /// `u64::MAX` keeps everything.
+    pub(crate) retention_bytes: AtomicU64,
     pub(crate) started: Instant,
     pub(crate) closed: AtomicBool,
     pub(crate) wake: (Mutex<bool>, Condvar),
@@ -184,7 +186,7 @@ impl Series {
         self.engine().flush().map_err(|error| FlushError { reason: error.to_string() })
     }
 
-    /// Deletes partitions that are older than the retention; the background thread does so every
+    /// Deletes partitions that are older, or take more, than the retention; the background thread does so every
     /// minute. Returns how many.
     ///
     /// # Errors
@@ -197,6 +199,11 @@ impl Series {
     pub fn set_retention_ms(&self, retention_ms: Option<i64>) {
         let stored = retention_ms.unwrap_or(i64::MAX).max(0);
         self.engine().retention_ms.store(stored, Ordering::Relaxed);
+    }
+
+    /// Most bytes that partitions take together; `None` sets no bound.
+    pub fn set_retention_bytes(&self, bytes: Option<u64>) {
+        self.engine().retention_bytes.store(bytes.unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Refuses further appends, flushes, and stops the background thread. Other handles may

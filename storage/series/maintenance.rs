@@ -73,12 +73,18 @@ impl Engine {
         self.delete_retired(&mut state);
     }
 
-    /// Deletes partitions older than the retention; returns how many.
+    /// Deletes partitions beyond the retention by time and by size; returns how many.
     pub(crate) fn expire(&self) -> Result<usize, DiskError> {
         let _one_at_a_time = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
         let oldest_ms = self.oldest_ms(self.options.now.read_ms());
         let grace = Duration::from_millis(self.options.retention_grace_ms);
-        let (gone, outcome) = self.partitions.expire(oldest_ms, grace);
+        let bytes_max = self.retention_bytes.load(Ordering::Relaxed);
+        let (mut gone, mut outcome) = self.partitions.expire(oldest_ms, grace);
+        if outcome.is_ok() {
+            let (shed, shedding) = self.partitions.shed(bytes_max);
+            gone.extend(shed);
+            outcome = shedding;
+        }
         for &number in &gone {
             tracing::info!(partition = number, "deleted an expired partition");
             self.head_mut().unlink(number);

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64};
 use std::sync::{Condvar, Mutex, RwLock};
 use std::time::Instant;
 
@@ -50,6 +50,7 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Engine, OpenError> {
     Ok(Engine {
         dir: dir.to_owned(),
         retention_ms: AtomicI64::new(options.retention_ms.unwrap_or(i64::MAX).max(0)),
+        retention_bytes: AtomicU64::new(options.retention_bytes.unwrap_or(u64::MAX)),
         options,
         head: RwLock::new(head),
         journal,

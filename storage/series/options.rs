@@ -37,6 +37,9 @@ pub struct Options {
     pub now: Now,
     /// How long samples are kept; `None` keeps them for ever. Changeable while running.
     pub retention_ms: Option<i64>,
+    /// Most bytes that partitions take together; the oldest go beyond it, the newest never does.
+    /// `None` keeps them. Changeable while running.
+    pub retention_bytes: Option<u64>,
     /// How long an expired partition still stays, so that a jump of the clock deletes nothing.
     pub retention_grace_ms: u64,
     /// Length of a partition, at least one minute. Fixed when the directory is made.
@@ -71,6 +74,7 @@ impl Options {
         Self {
             now: Now::new(now_ms),
             retention_ms: Some(30 * 24 * HOUR_MS),
+            retention_bytes: None,
             retention_grace_ms: 600_000,
             partition_ms: 24 * HOUR_MS,
             out_of_order_ms: HOUR_MS,

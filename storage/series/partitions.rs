@@ -149,10 +149,27 @@ impl Partitions {
         oldest_ms: i64,
         grace: Duration,
     ) -> (Vec<i32>, Result<(), DiskError>) {
+        self.remove_all(&self.list_expired(oldest_ms, grace))
+    }
+
+    /// Deletes the oldest partitions, never the newest, until all others take at most so many
+    /// bytes. Returns their numbers, and the first failure.
+    pub(crate) fn shed(&self, bytes_max: u64) -> (Vec<i32>, Result<(), DiskError>) {
+        let mut list = self.list();
+        let mut bytes = list.pop().map_or(0, |newest| newest.size_bytes());
+        let mut fits = |partition: &Arc<Partition>| {
+            bytes = bytes.saturating_add(partition.size_bytes());
+            bytes <= bytes_max
+        };
+        let kept = list.iter().rev().take_while(|partition| fits(partition)).count();
+        self.remove_all(&list[..list.len() - kept])
+    }
+
+    fn remove_all(&self, partitions: &[Arc<Partition>]) -> (Vec<i32>, Result<(), DiskError>) {
         let mut gone = Vec::new();
         let mut outcome = Ok(());
-        for partition in self.list_expired(oldest_ms, grace) {
-            match self.remove(&partition) {
+        for partition in partitions {
+            match self.remove(partition) {
                 Ok(()) => gone.push(partition.number),
                 Err(error) if outcome.is_ok() => {
                     outcome = Err(DiskError::io(partition.dir(), &error));

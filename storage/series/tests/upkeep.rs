@@ -43,6 +43,26 @@ fn retention_deletes_whole_partitions_and_nothing_younger() {
 }
 
 #[test]
+fn retention_by_size_deletes_the_oldest_and_never_the_newest() {
+    let bed = Bed::new();
+    let series = bed.open();
+    for hours in (0..4).rev() {
+        store(&series, &up(1), START - hours * HOUR + MINUTE, hours as f64);
+    }
+    series.flush().unwrap();
+    let each = series.engine().partitions.list()[0].size_bytes();
+    assert_eq!(series.expire().unwrap(), 0);
+    series.set_retention_bytes(Some(each * 7 / 2));
+    assert_eq!(series.expire().unwrap(), 1);
+    let times = || of(&series, &up(1)).into_iter().map(|(_, hours)| hours).collect::<Vec<_>>();
+    assert_eq!(times(), [2.0, 1.0, 0.0]);
+    series.set_retention_bytes(Some(0));
+    assert_eq!(series.expire().unwrap(), 2);
+    assert_eq!(times(), [0.0]);
+    assert_eq!(series.expire().unwrap(), 0);
+}
+
+#[test]
 fn a_partition_that_comes_again_after_its_end_is_a_new_one() {
     let bed = Bed::new();
     let series = bed.open();
