@@ -81,7 +81,8 @@ pub(crate) fn wrap(routes: Router, front: &Arc<Front>) -> Router {
 
 /// Whether the request brings telemetry: larger bodies, and trusted networks need no token.
 fn is_ingest(method: &Method, uri: &Uri) -> bool {
-    const ROUTES: [&str; 9] = [
+    const ROUTES: [&str; 10] = [
+        "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export",
         "/prometheus/api/v1/write",
         "/prometheus/api/v1/otlp/v1/metrics",
         "/api/v1/metrics/import",

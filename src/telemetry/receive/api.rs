@@ -19,6 +19,7 @@ pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
         .routes(routes!(write_metrics))
         .merge(import::routes())
         .merge(otlp::api::routes())
+        .merge(otlp::grpc::routes())
         .merge(influx::api::routes())
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use http::{Request, StatusCode};
+use http_body_util::BodyExt;
 use serde_json::{Value, json};
 
 use super::bed::{Bed, Reply, bed};
@@ -285,4 +286,68 @@ async fn gzip_and_every_path() {
         assert_eq!(bed.values(&format!("m{n}")).await.len(), 1, "{path}");
     }
     assert_eq!(send(&bed, Vec::new()).await.status, StatusCode::OK);
+}
+
+const GRPC: &str = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export";
+
+/// A request of gRPC; gives status, text and message of its answer.
+async fn call(bed: &Bed, packed: bool, body: &[u8]) -> (String, String, Vec<u8>) {
+    let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+    let framed = [&[u8::from(packed)], &length[..], body].concat();
+    let request = Request::post(GRPC)
+        .header("content-type", "application/grpc")
+        .header("grpc-encoding", if packed { "gzip" } else { "identity" });
+    whole_call(bed.raw(request, framed).await).await
+}
+
+async fn whole_call(response: axum::response::Response) -> (String, String, Vec<u8>) {
+    let (parts, body) = response.into_parts();
+    assert_eq!(
+        (parts.status, &parts.headers["content-type"]),
+        (StatusCode::OK, &http::HeaderValue::from_static("application/grpc"))
+    );
+    let body = body.collect().await.unwrap();
+    let trailers = body.trailers().cloned().unwrap_or(parts.headers);
+    let text =
+        |name: &str| trailers.get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+    (text("grpc-status"), text("grpc-message"), body.to_bytes().to_vec())
+}
+
+#[tokio::test]
+async fn grpc_takes_the_same() {
+    let bed = bed(|settings| settings.receive.decoded_bytes_max = 10_000).await;
+    let point = |value: f64| [fixed(3, now_ns(&bed) as u64), double(4, value)].concat();
+    let request = |name: &str, point: &[u8]| {
+        bytes(1, bytes(2, bytes(2, [bytes(1, name), bytes(5, bytes(1, point))].concat())))
+    };
+    let (status, _, body) = call(&bed, false, &request("plain", &point(1.0))).await;
+    assert_eq!((status.as_str(), body), ("0", vec![0; 5]));
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&request("packed", &point(2.0))).unwrap();
+    assert_eq!(call(&bed, true, &packed.finish().unwrap()).await.0, "0");
+    assert_eq!(bed.values("plain + on() packed").await, ["{} 3"]);
+    let (status, _, body) = call(&bed, false, &request("none", b"")).await;
+    assert_eq!((status.as_str(), usize::from(body[4])), ("0", body.len() - 5));
+    assert!(String::from_utf8_lossy(&body).contains("data point 1: it has no value"));
+    for (packed, body, status, told) in [
+        (false, b"\x0a\xff\x01".to_vec(), "3", "broken protobuf at byte"),
+        (true, b"plain".to_vec(), "3", "not gzip"),
+        (false, vec![0; 20_000], "8", "more than 10000 bytes"),
+    ] {
+        let (found, text, _) = call(&bed, packed, &body).await;
+        assert_eq!(found, status, "{told}: {text}");
+        assert!(text.contains(told), "{text}");
+    }
+    for (body, told) in [
+        (vec![0, 0, 0], "3 bytes are no message"),
+        (vec![0, 0, 0, 0, 9, 1], "a message of 9 bytes, but 1 follow"),
+        (vec![7, 0, 0, 0, 0], "7 does not say"),
+    ] {
+        let (status, text, _) = whole_call(bed.raw(Request::post(GRPC), body).await).await;
+        assert_eq!((status.as_str(), text.as_str().contains(told)), ("3", true), "{text}");
+    }
+    let other = Request::post(GRPC).header("grpc-encoding", "zstd");
+    assert_eq!(whole_call(bed.raw(other, vec![1, 0, 0, 0, 0]).await).await.0, "12");
+    let powerless = bed.send_powerless(Request::post(GRPC)).await;
+    assert_eq!(powerless.headers["grpc-status"], "7");
 }

@@ -157,6 +157,11 @@ async fn receive(
             store(&made, shop, now_ms)
         })
         .await?;
+    checked(outcome)
+}
+
+/// Refuses a request of which nothing was stored and which may be stored later.
+pub(super) fn checked(outcome: Outcome) -> Result<Outcome> {
     if outcome.worth_retrying && outcome.samples == 0 {
         let detail = format!("nothing was stored: {}", outcome.reasons.join("; "));
         return Err(Error::limit_reached("receive.too_many_series", detail).retry_after_s(30));
@@ -166,30 +171,31 @@ async fn receive(
 
 /// 200, with what was rejected.
 fn success(outcome: &Outcome, encoding: Encoding) -> Response {
-    let mut body = Vec::new();
-    let message = outcome.reasons.join("; ");
     let rejected = outcome.rejected_points;
-    match encoding {
-        Encoding::Json if rejected == 0 => body.extend_from_slice(b"{}"),
+    let body = match encoding {
+        Encoding::Protobuf => message(outcome),
+        Encoding::Json if rejected == 0 => b"{}".to_vec(),
         Encoding::Json => {
-            push(
-                &mut body,
-                format_args!(
-                    "{{\"partialSuccess\":{{\"rejectedDataPoints\":\"{rejected}\",\"errorMessage\":"
-                ),
-            );
-            push_text(&mut body, &message);
+            let mut body = b"{\"partialSuccess\":{\"rejectedDataPoints\":".to_vec();
+            push(&mut body, format_args!("\"{rejected}\",\"errorMessage\":"));
+            push_text(&mut body, &outcome.reasons.join("; "));
             body.extend_from_slice(b"}}");
+            body
         }
-        Encoding::Protobuf if rejected == 0 => {}
-        Encoding::Protobuf => {
-            let mut partial = vec![1 << 3];
-            push_varint(&mut partial, rejected);
-            push_bytes(&mut partial, 2, message.as_bytes());
-            push_bytes(&mut body, 1, &partial);
-        }
-    }
+    };
     written(StatusCode::OK, body, encoding)
+}
+
+/// An `ExportMetricsServiceResponse`.
+pub(super) fn message(outcome: &Outcome) -> Vec<u8> {
+    let mut body = Vec::new();
+    if outcome.rejected_points > 0 {
+        let mut partial = vec![1 << 3];
+        push_varint(&mut partial, outcome.rejected_points);
+        push_bytes(&mut partial, 2, outcome.reasons.join("; ").as_bytes());
+        push_bytes(&mut body, 1, &partial);
+    }
+    body
 }
 
 /// A `google.rpc.Status` in the encoding of the request, as the protocol demands.

@@ -1,4 +1,4 @@
-//! OTLP metrics over HTTP, translated as Prometheus' own receiver does.
+//! OTLP metrics over HTTP and gRPC, translated as Prometheus' own receiver does.
 //!
 //! A body is walked where it lies; JSON is turned into the same protobuf first. Names get units
 //! and `_total`; resources become `job`, `instance` and `target_info`; deltas are added up.
@@ -7,6 +7,7 @@ pub(super) mod api;
 mod attributes;
 mod delta;
 mod form;
+pub(super) mod grpc;
 mod json;
 mod name;
 mod points;
