@@ -21,6 +21,7 @@ const HEIGHT_MAX = 7_000
 const ROUND_MS = 300_000
 const SETTLE = { message: 'the page is loaded', timeout: 60_000, intervals: [50, 100, 200] }
 const BROKEN = 'http://127.0.0.1:1/metrics'
+const CPU = '__name__%3Dnode_cpu_seconds_total'
 const QUERY = 'sum by (mode) (rate(node_cpu_seconds_total[1m]))'
 
 interface Stop {
@@ -91,6 +92,11 @@ function route(job: string): Stop[] {
     { name: 'metrics-empty', path: '/explore/metrics' },
     { name: 'metrics', path: `/explore/metrics?from=now-5m&to=now&q=${q}` },
     { name: 'metrics-table', path: `/explore/metrics?from=now-5m&to=now&mode=table&q=${q}` },
+    { name: 'cardinality', path: '/explore/cardinality' },
+    { name: 'cardinality-labels', path: '/explore/cardinality?view=labels' },
+    { name: 'cardinality-pairs', path: '/explore/cardinality?view=pairs&search=job' },
+    { name: 'cardinality-metric', path: `/explore/cardinality?where=${CPU}` },
+    { name: 'cardinality-label', path: '/explore/cardinality?where=device&where=job%3Dnode' },
     { name: 'targets', path: '/targets' },
     { name: 'target-jobs', path: '/targets/jobs' },
     { name: 'target-job-new', path: '/targets/jobs/new' },

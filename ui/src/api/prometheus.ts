@@ -112,6 +112,32 @@ export async function metricMetadata(
   ).data
 }
 
+/** A name and how many there are of it. */
+export interface Counted {
+  name: string
+  value: number
+}
+
+/** Where the series in memory come from; each list begins with the most. */
+export interface TsdbStatus {
+  headStats: { numSeries: number; numLabelPairs: number; minTime: number; maxTime: number }
+  seriesCountByMetricName: Counted[]
+  labelValueCountByLabelName: Counted[]
+  memoryInBytesByLabelName: Counted[]
+  /** Names have the form `label=value`. */
+  seriesCountByLabelValuePair: Counted[]
+}
+
+/** Totals of the series in memory, and the first `limit` (at most 10,000) of each list. */
+export async function tsdbStatus(limit: number, signal?: AbortSignal): Promise<TsdbStatus> {
+  return (await get<TsdbStatus>('/status/tsdb', { limit }, signal)).data
+}
+
+/** An expression laid out over lines; an `ApiError` that tells the place when it is wrong. */
+export async function formatQuery(query: string, signal?: AbortSignal): Promise<string> {
+  return (await get<string>('/format_query', { query }, signal)).data
+}
+
 /** Sample text as a number: the API writes `NaN`, `+Inf` and `-Inf` for the special values. */
 export function sampleValue(text: string): number {
   if (text === '+Inf' || text === 'Inf') return Infinity

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { quote } from '@/base/selector'
 import {
   gridFor,
   gridOfStep,
@@ -11,7 +12,7 @@ import {
 import { isPresent, panelFrame, presentSections } from './panelFrames'
 import type { Panel } from './panels'
 import { PROCESSES_MAX, processExpressions, processRows } from './processes'
-import { fill, literal, matchers, metricNames, oneOf, quote } from './promql'
+import { fill, literal, matchers, metricNames, oneOf } from './promql'
 import { HOME_PANELS, SECTIONS } from './sections'
 import { topRows } from './topLists'
 

@@ -1,13 +1,8 @@
 /** Building expressions of the query language from parts. Pure. */
+import { quote } from '@/base/selector'
 
 /** Matchers that pick one host: equality on each of the labels. */
 export type HostLabels = Record<string, string>
-
-/** A text as a quoted string of the language. */
-export function quote(text: string): string {
-  const escaped = text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
-  return `"${escaped}"`
-}
 
 /** `instance="a",job="node"`: the inside of a selector. */
 export function matchers(labels: HostLabels): string {
