@@ -22,8 +22,8 @@ pub trait SeriesReader: Send + Sync {
     ) -> Result<Box<dyn Selection>, ReadError>;
 
     /// As [`SeriesReader::select`], for callers that want the last sample of each series alone:
-    /// reading may leave out all others of the range. An engine that keeps the newest samples at
-    /// hand answers this without decoding any.
+    /// reading may leave out all others of the range, and the order of the series says nothing. An
+    /// engine that keeps the newest samples at hand answers this without decoding any.
     ///
     /// # Errors
     /// As [`SeriesReader::select`].
@@ -38,7 +38,8 @@ pub trait SeriesReader: Send + Sync {
     }
 }
 
-/// The series that a selection found, in label order; samples are decoded on demand.
+/// The series that a selection found, in label order unless said otherwise; samples are decoded
+/// on demand.
 pub trait Selection: Send + Sync {
     /// The number of series.
     fn len(&self) -> usize;

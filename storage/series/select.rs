@@ -65,7 +65,8 @@ impl SeriesReader for Series {
 }
 
 impl Series {
-    /// The label sets of the series that satisfy all matchers and may have samples in the range.
+    /// The label sets of the series that satisfy all matchers and may have samples in the range,
+    /// in order.
     ///
     /// # Errors
     /// More series than the limit, or a damaged file.
@@ -77,7 +78,10 @@ impl Series {
         limit: SelectLimit,
     ) -> Result<Vec<Labels>, ReadError> {
         let selection = self.engine().select(matchers, from_ms, to_ms, limit, Wanted::Last)?;
-        Ok(selection.series.into_iter().map(|series| series.labels).collect())
+        let mut sets: Vec<Labels> =
+            selection.series.into_iter().map(|series| series.labels).collect();
+        sets.sort_unstable();
+        Ok(sets)
     }
 }
 
@@ -126,7 +130,9 @@ impl Engine {
         series.retain(|selected| {
             !matches!(selected.held, Held::Nothing) || !selected.places.is_empty()
         });
-        series.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
+        if wanted == Wanted::All {
+            series.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
+        }
         Ok(EngineSelection { series, readers, from_ms, to_ms })
     }
 

@@ -54,7 +54,8 @@ use metric::{Histogram, SeriesReader};
 
 use crate::answer::{Answer, HistogramPoint, Point, Series, Value, VectorPoint};
 use crate::error::{EvalError, LimitName};
-use crate::expr::{Expr, Kind, Node, ValueKind};
+use crate::expr::{AggregateOp, Expr, Kind, Node, ValueKind};
+use crate::function::Function;
 use crate::options::QueryOptions;
 use row::{Datum, Row, Rows};
 use run::{Run, Scope};
@@ -79,7 +80,10 @@ pub(crate) fn instant(
             Value::Scalar(Point { timestamp_ms: at_ms, value })
         }
         ValueKind::Vector => {
-            let rows = scope.finished_rows(root)?;
+            let mut rows = scope.finished_rows(root)?;
+            if !orders(root) {
+                rows.list.sort_by(|a, b| a.labels.cmp(&b.labels));
+            }
             let point = |row: Row| {
                 let (value, histogram) = match row.column.datum(0)? {
                     Datum::Float(value) => (value, None),
@@ -159,7 +163,7 @@ impl Scope<'_> {
                 Rows::scalar(&self.run.budget, self.steps.count, |_| *value)
             }
             Kind::Select(selector) => self.select(selector, node.span),
-            Kind::Call { function, args } => self.call(*function, args),
+            Kind::Call { function, args } => self.call(*function, args, node.span),
             Kind::Aggregate(aggregate) => self.aggregate(aggregate, node.span),
             Kind::Negate(inner) => self.negate(inner),
             Kind::Binary(binary) => self.binary(binary, node.span),
@@ -223,6 +227,20 @@ impl Scope<'_> {
         rows.remove_empty();
         rows.unite_same_labels()?;
         Ok(rows)
+    }
+}
+
+/// Whether the order of a node's rows says something; all others are shown in label order.
+fn orders(node: &Node) -> bool {
+    match &node.unparen().kind {
+        Kind::Call { function, .. } => matches!(
+            function,
+            Function::Sort | Function::SortDesc | Function::SortByLabel | Function::SortByLabelDesc
+        ),
+        Kind::Aggregate(aggregate) => {
+            matches!(aggregate.op, AggregateOp::TopK | AggregateOp::BottomK)
+        }
+        _ => false,
     }
 }
 

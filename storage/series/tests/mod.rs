@@ -138,7 +138,9 @@ pub(crate) type Data = BTreeMap<String, Vec<(i64, u64)>>;
 
 /// What series hold within a range, both ends inclusive.
 pub(crate) fn read(series: &Series, matchers: &[Matcher], from_ms: i64, to_ms: i64) -> Data {
-    read_selection(&*series.select(matchers, from_ms, to_ms, SelectLimit::default()).unwrap())
+    let selection = series.select(matchers, from_ms, to_ms, SelectLimit::default()).unwrap();
+    assert!((0..selection.len()).is_sorted_by_key(|i| selection.labels(i)), "in label order");
+    read_selection(&*selection)
 }
 
 /// The last sample of each series in a range.
@@ -155,15 +157,12 @@ pub(crate) fn read_last(series: &Series, from_ms: i64, to_ms: i64) -> Data {
 fn read_selection(selection: &dyn Selection) -> Data {
     let mut found = Data::new();
     let mut samples = Samples::new();
-    let mut last: Option<Labels> = None;
     for i in 0..selection.len() {
         selection.read(i, &mut samples).unwrap();
         let labels = selection.labels(i).clone();
-        assert!(last.is_none_or(|last| last < labels), "series come in label order, each once");
         let bits = samples.values().iter().map(|value| value.to_bits());
         let list = samples.timestamps().iter().copied().zip(bits).collect();
-        found.insert(labels.to_string(), list);
-        last = Some(labels);
+        assert_eq!(found.insert(labels.to_string(), list), None, "each series comes once");
     }
     found
 }
