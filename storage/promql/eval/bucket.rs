@@ -14,7 +14,7 @@ use super::run::Scope;
 use crate::error::EvalError;
 use crate::expr::{Node, Span};
 use crate::format::{format_value, short_float};
-use crate::note::for_metric;
+use crate::note::{Forced, for_metric};
 use crate::quote::quote;
 
 /// The label that holds a bucket's upper bound.
@@ -217,8 +217,9 @@ impl Scope<'_> {
                 Some(Found::Classic(mut buckets)) => {
                     let (value, forced) = quantile(q, &mut buckets);
                     column.set(step, value);
-                    if forced {
-                        self.of_result(source, span).forced_monotonicity();
+                    if let Some(forced) = forced {
+                        let at_ms = self.steps.at(step);
+                        self.of_result(source, span).forced_monotonicity(at_ms, forced);
                     }
                 }
                 Some(Found::Native(histogram)) => {
@@ -243,23 +244,23 @@ fn open_metrics_float(value: f64) -> String {
     if whole { format!("{}.0", format_value(value)) } else { text }
 }
 
-/// The `q`-quantile of sorted buckets, and whether counts had to be forced to rise.
-pub(crate) fn quantile(q: f64, buckets: &mut Vec<Bucket>) -> (f64, bool) {
+/// The `q`-quantile of sorted buckets, and how counts had to be forced to rise.
+pub(crate) fn quantile(q: f64, buckets: &mut Vec<Bucket>) -> (f64, Option<Forced>) {
     if q.is_nan() {
-        return (f64::NAN, false);
+        return (f64::NAN, None);
     }
     if q < 0.0 {
-        return (f64::NEG_INFINITY, false);
+        return (f64::NEG_INFINITY, None);
     }
     if q > 1.0 {
-        return (f64::INFINITY, false);
+        return (f64::INFINITY, None);
     }
     coalesce(buckets);
     let Some((highest, explicit)) = buckets.split_last() else {
-        return (f64::NAN, false);
+        return (f64::NAN, None);
     };
     if highest.upper != f64::INFINITY || explicit.is_empty() {
-        return (f64::NAN, false);
+        return (f64::NAN, None);
     }
     let forced = make_monotonic(buckets);
     let last = buckets.len() - 1;
@@ -331,9 +332,9 @@ fn coalesce(buckets: &mut Vec<Bucket>) {
     });
 }
 
-/// Removes decreases of the cumulative counts; says whether any was more than imprecision.
-fn make_monotonic(buckets: &mut [Bucket]) -> bool {
-    let mut forced = false;
+/// Removes decreases of the cumulative counts; says what was more than imprecision.
+fn make_monotonic(buckets: &mut [Bucket]) -> Option<Forced> {
+    let mut all: Option<Forced> = None;
     let mut previous = buckets[0].count;
     for bucket in &mut buckets[1..] {
         if bucket.count == previous {
@@ -342,13 +343,17 @@ fn make_monotonic(buckets: &mut [Bucket]) -> bool {
         if almost_equal(previous, bucket.count) {
             bucket.count = previous;
         } else if bucket.count < previous {
+            let (upper, difference) = (bucket.upper, previous - bucket.count);
+            let forced = all.get_or_insert(Forced { lowest: upper, highest: upper, difference });
+            forced.lowest = forced.lowest.min(upper);
+            forced.highest = forced.highest.max(upper);
+            forced.difference = forced.difference.max(difference);
             bucket.count = previous;
-            forced = true;
         } else {
             previous = bucket.count;
         }
     }
-    forced
+    all
 }
 
 fn almost_equal(a: f64, b: f64) -> bool {

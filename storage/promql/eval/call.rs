@@ -21,7 +21,21 @@ const CHECK_SAMPLES: usize = 1 << 20;
 const HISTOGRAM_WORK: usize = 100;
 
 impl Scope<'_> {
-    pub(crate) fn call(&self, function: Function, args: &[Node]) -> Result<Rows, EvalError> {
+    pub(crate) fn call(
+        &self,
+        function: Function,
+        args: &[Node],
+        span: Span,
+    ) -> Result<Rows, EvalError> {
+        let sorts = matches!(
+            function,
+            Function::Sort | Function::SortDesc | Function::SortByLabel | Function::SortByLabelDesc
+        );
+        if sorts && !self.steps.is_instant() {
+            let text = "sort is ineffective for range queries since results are always ordered \
+                        by labels";
+            self.run.warn(span, text);
+        }
         match function.family() {
             Family::Range => self.call_range(function, args),
             Family::Float => self.call_float(function, args),

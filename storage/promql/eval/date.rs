@@ -22,6 +22,15 @@ pub(crate) fn part(function: Function, seconds: f64) -> f64 {
     number as f64
 }
 
+/// A time in seconds since the epoch, as RFC 3339 has it.
+pub(crate) fn rfc3339(seconds: i64) -> String {
+    let Date { year, month, day } = Date::from_days(seconds.div_euclid(86_400));
+    let second_of_day = seconds.rem_euclid(86_400);
+    let (hour, minute) = (second_of_day / 3600, second_of_day / 60 % 60);
+    let second = second_of_day % 60;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 struct Date {
     year: i64,
     month: i64,

@@ -4,7 +4,7 @@ use metric::Labels;
 
 use super::run::Run;
 use crate::expr::Span;
-use crate::note::for_metric;
+use crate::note::{Forced, for_metric};
 use crate::quote::quote;
 
 /// Notes about one series, or about none, at one place of the query.
@@ -113,13 +113,14 @@ impl<'a> Noting<'a> {
         self.info(&format!("{text} {operator:?}: {left} {operator} {right}"));
     }
 
-    pub(crate) fn forced_monotonicity(&self) {
+    pub(crate) fn forced_monotonicity(&self, at_ms: i64, forced: Forced) {
         let of = for_metric(self.metric);
-        self.info(&format!(
+        let text = format!(
             "input to histogram_quantile needed to be fixed for monotonicity (see \
              https://prometheus.io/docs/prometheus/latest/querying/functions/\
              #histogram_quantile){of}"
-        ));
+        );
+        self.run.note_forced(self.span, text, at_ms, forced);
     }
 
     pub(crate) fn quantile_is_nan(&self) {

@@ -7,11 +7,12 @@ use std::time::Instant;
 use metric::{SelectLimit, Selection, SeriesReader};
 
 use super::budget::Budget;
+use super::date;
 use super::steps::{References, Steps};
 use crate::answer::{Answer, EvalStats, Series, Value};
 use crate::error::EvalError;
 use crate::expr::{Expr, Selector, Shift, Span};
-use crate::note::Notes;
+use crate::note::{Forced, Notes};
 use crate::options::QueryOptions;
 
 /// One query's evaluation: shared by all its parts, usable from many threads.
@@ -88,6 +89,10 @@ impl<'a> Run<'a> {
         self.with_notes(|notes| notes.info(self.query, span, text));
     }
 
+    pub(crate) fn note_forced(&self, span: Span, text: String, at_ms: i64, forced: Forced) {
+        self.with_notes(|notes| notes.forced(span, text, at_ms, forced));
+    }
+
     fn with_notes(&self, f: impl FnOnce(&mut Notes)) {
         f(&mut self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     }
@@ -138,7 +143,7 @@ impl<'a> Run<'a> {
             points,
         };
         let notes = self.notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (warnings, infos) = notes.into_lists();
+        let (warnings, infos) = notes.into_lists(self.query, date::rfc3339);
         Answer { value, warnings, infos, stats }
     }
 }
