@@ -132,6 +132,26 @@ fn histograms_count_for_what_they_hold() {
     assert!(error.to_string().contains("samples_max"), "{error}");
 }
 
+#[test]
+fn extreme_times_are_no_panic() {
+    let (store, options) = (store(), QueryOptions::default());
+    for query in [
+        "h smoothed",
+        "rate(h[5m] anchored)",
+        "increase(m[5m] smoothed offset -1y)",
+        "h[1h] offset 1y",
+        "m[1h] smoothed",
+        "histogram_count(sum_over_time(h[1h:1m] @ 0))",
+        "info(h)",
+    ] {
+        let expr = parse(query).unwrap();
+        for at_ms in [i64::MIN, i64::MAX, 0, -1] {
+            // Some of it is an error, which is as good.
+            drop(query_instant(&store, &expr, at_ms, &options));
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn ranges_agree_with_instants(query in expressions(), start_s in 0_i64..60) {
