@@ -134,3 +134,27 @@ fn united(
     }
     Ok(Listed::new(items, limit, truncated))
 }
+
+/// A label name as addresses hold it: `U__` says that `__` stands for an underscore and a number
+/// in hexadecimal between underscores for a character. What is not like this stands for itself.
+pub(crate) fn unescape_name(name: &str) -> String {
+    name.strip_prefix("U__").and_then(unescape).unwrap_or_else(|| name.to_owned())
+}
+
+fn unescape(mut rest: &str) -> Option<String> {
+    let mut plain = String::with_capacity(rest.len());
+    while let Some((before, after)) = rest.split_once('_') {
+        plain.push_str(before);
+        if let Some(after) = after.strip_prefix('_') {
+            plain.push('_');
+            rest = after;
+            continue;
+        }
+        let (digits, after) = after.split_once('_')?;
+        let code = Some(digits).filter(|digits| digits.len() <= 6)?;
+        plain.push(char::from_u32(u32::from_str_radix(code, 16).ok()?)?);
+        rest = after;
+    }
+    plain.push_str(rest);
+    Some(plain)
+}

@@ -351,3 +351,62 @@ async fn grpc_takes_the_same() {
     let powerless = bed.send_powerless(Request::post(GRPC)).await;
     assert_eq!(powerless.headers["grpc-status"], "7");
 }
+
+/// A request with a point of every form, in protobuf.
+fn every_form(now_ns: u64) -> Vec<u8> {
+    let text = |at: u64, key: &str| bytes(at, [bytes(1, key), bytes(2, bytes(1, "v"))].concat());
+    let list =
+        bytes(5, [bytes(1, number(3, 1)), bytes(1, bytes(6, bytes(1, bytes(1, "k"))))].concat());
+    let nested = |at: u64| bytes(at, [bytes(1, "list"), bytes(2, list.clone())].concat());
+    let gauge = [text(7, "a"), nested(7), fixed(3, now_ns), double(4, 1.0)].concat();
+    let counts: Vec<u8> = [1_u64, 2].iter().flat_map(|count| count.to_le_bytes()).collect();
+    let histogram = [
+        text(9, "a"),
+        fixed(3, now_ns),
+        fixed(4, 3),
+        double(5, 2.0),
+        bytes(6, counts),
+        bytes(7, 0.5_f64.to_le_bytes()),
+    ];
+    let quantile = bytes(6, [double(1, 0.5), double(2, 9.0)].concat());
+    let summary = [fixed(3, now_ns), fixed(4, 3), double(5, 2.0), quantile].concat();
+    let metric = |name: &str, form: u64, point: &[u8], more: Vec<u8>| {
+        let data = [bytes(1, point), more].concat();
+        bytes(2, [bytes(1, name), bytes(3, "s"), bytes(form, data)].concat())
+    };
+    let metrics = [
+        metric("g", 5, &gauge, Vec::new()),
+        metric("c", 7, &gauge, [number(2, 1), number(3, 1)].concat()),
+        metric("h", 9, &histogram.concat(), number(2, 1)),
+        metric("e", 10, &number(6, 3), number(2, 2)),
+        metric("s", 11, &summary, Vec::new()),
+    ];
+    let resource = bytes(1, [text(1, "service.name"), text(1, "zone")].concat());
+    bytes(1, [resource, bytes(2, metrics.concat())].concat())
+}
+
+#[test]
+fn damaged_requests_harm_nobody() {
+    use proptest::prelude::*;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let bed = runtime.block_on(bed(|_| {}));
+    let whole = every_form(now_ns(&bed) as u64);
+    let reply = runtime.block_on(send(&bed, whole.clone()));
+    assert!(reply.text.contains("exponential"), "{}", reply.text);
+    assert_eq!(runtime.block_on(bed.values("g_seconds + on(a, job) c_seconds_total")).len(), 1);
+    let damage = (any::<prop::sample::Index>(), any::<u8>(), any::<prop::sample::Index>());
+    let mut runner = proptest::test_runner::TestRunner::default();
+    let ran = runner.run(&damage, |(at, byte, cut)| {
+        let mut body = whole.clone();
+        let at = at.index(body.len());
+        body[at] = byte;
+        let flipped = runtime.block_on(send(&bed, body));
+        let cut = runtime.block_on(send(&bed, whole[..cut.index(whole.len())].to_vec()));
+        for reply in [flipped, cut] {
+            prop_assert!(matches!(reply.status.as_u16(), 200 | 400 | 413), "{:?}", reply);
+        }
+        Ok(())
+    });
+    ran.unwrap();
+    assert_eq!(runtime.block_on(send(&bed, whole)).status, StatusCode::OK);
+}

@@ -172,3 +172,30 @@ fn rubbish_harms_nobody() {
     });
     ran.unwrap();
 }
+
+#[test]
+fn damaged_requests_harm_nobody() {
+    use proptest::prelude::*;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let bed = runtime.block_on(bed(|_| {}));
+    let now = bed.clock.now().as_millis();
+    let metadata = bytes(5, [number(1, 1), number(3, 3), number(4, 0)].concat());
+    let whole = [
+        symbols(&["", "__name__", "whole", "x", "1"]),
+        series(&[refs(&[1, 2, 3, 4]), sample(1.0, now - 1000), sample(2.0, now), metadata]),
+        series(&[refs(&[1, 2]), sample(3.0, now)]),
+    ]
+    .concat();
+    let mut runner = proptest::test_runner::TestRunner::default();
+    let ran = runner.run(&(any::<prop::sample::Index>(), any::<u8>()), |(at, byte)| {
+        let mut body = whole.clone();
+        let at = at.index(body.len());
+        body[at] = byte;
+        let reply = runtime.block_on(write(&bed, &body));
+        prop_assert!(matches!(reply.status.as_u16(), 204 | 400), "{:?}", reply);
+        prop_assert!(written(&reply)[0].parse::<u64>().unwrap() <= 3);
+        Ok(())
+    });
+    ran.unwrap();
+    assert_eq!(written(&runtime.block_on(write(&bed, &whole)))[1..], ["0", "0"]);
+}

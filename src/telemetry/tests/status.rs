@@ -116,3 +116,23 @@ async fn federation_shows_the_newest_of_each_series() {
     let refused = bed.send_powerless(Request::get("/prometheus/federate?match[]=a")).await;
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
 }
+
+#[tokio::test]
+async fn labels_in_any_letters_have_values() {
+    let bed = bed(|_| {}).await;
+    let text = "{\"m\",\"http.status_code\"=\"200\",größe=\"5\"} 1\n";
+    let text = text.replace("größe", "\"größe\"");
+    let reply = bed.send(Request::post("/api/v1/metrics/import"), text).await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+    for (name, values) in [
+        ("U__http_2e_status__code", json!(["200"])),
+        ("U__gr_F6__df_e", json!(["5"])),
+        ("http.status_code", json!(["200"])),
+        ("U__http_zz_", json!([])),
+        ("U__http_2e", json!([])),
+        ("U__", json!([])),
+    ] {
+        let reply = bed.get(&format!("{API}/label/{name}/values")).await;
+        assert_eq!(reply.json()["data"], values, "{name}: {}", reply.text);
+    }
+}

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::super::error::QueryError;
 use super::super::json::{push, push_labels, push_list, push_text, push_texts};
-use super::super::lists::{ListBounds, Listed};
+use super::super::lists::{ListBounds, Listed, unescape_name};
 use super::super::parameters::Parameters;
 use super::{Answered, answered, built, finish_list, read, success};
 use crate::Telemetry;
@@ -133,7 +133,7 @@ async fn label_names(telemetry: &Telemetry, who: &Caller, request: Request) -> A
     get, path = "/prometheus/api/v1/label/{name}/values", tag = "prometheus",
     summary = "List label values",
     params(
-        ("name" = String, Path, description = "the label"),
+        ("name" = String, Path, description = "the label; one in other letters as U__…"),
         ("match[]" = Option<Vec<String>>, Query, description = "selectors"),
         ("start" = Option<String>, Query, description = "seconds or RFC 3339"),
         ("end" = Option<String>, Query, description = "seconds or RFC 3339"),
@@ -153,6 +153,7 @@ async fn list_label_values(
     let answer = async {
         let parameters = read(&telemetry, &who, request).await?;
         let (selectors, bounds) = (parameters.selectors()?, list_bounds(&parameters)?);
+        let name = unescape_name(&name);
         let listed = telemetry.list_label_values(&who, name, selectors, bounds).await?;
         texts_response(listed).await
     };
