@@ -18,28 +18,11 @@ pub trait SeriesReader: Send + Sync {
         matchers: &[Matcher],
         from_ms: i64,
         to_ms: i64,
-        limit: SelectLimit,
+        how: Select,
     ) -> Result<Box<dyn Selection>, ReadError>;
-
-    /// As [`SeriesReader::select`], for callers that want the last sample of each series alone:
-    /// reading may leave out all others of the range, and the order of the series says nothing. An
-    /// engine that keeps the newest samples at hand answers this without decoding any.
-    ///
-    /// # Errors
-    /// As [`SeriesReader::select`].
-    fn select_last(
-        &self,
-        matchers: &[Matcher],
-        from_ms: i64,
-        to_ms: i64,
-        limit: SelectLimit,
-    ) -> Result<Box<dyn Selection>, ReadError> {
-        self.select(matchers, from_ms, to_ms, limit)
-    }
 }
 
-/// The series that a selection found, in label order unless said otherwise; samples are decoded
-/// on demand.
+/// The series that a selection found; samples are decoded on demand.
 pub trait Selection: Send + Sync {
     /// The number of series.
     fn len(&self) -> usize;
@@ -60,14 +43,19 @@ pub trait Selection: Send + Sync {
     fn read(&self, i: usize, out: &mut Samples) -> Result<(), ReadError>;
 }
 
-/// How much one selection may touch.
+/// What is asked of a selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SelectLimit {
+pub struct Select {
     /// Most series found; more is an error, never a truncated answer.
     pub series_max: usize,
+    /// Only the last sample of each series in the range is wanted: reading may leave out all
+    /// others. An engine that keeps the newest samples at hand decodes none for this.
+    pub last_only: bool,
+    /// The order of the series says nothing; otherwise they come in label order.
+    pub any_order: bool,
 }
 
-impl SelectLimit {
+impl Select {
     /// Checks a number of series.
     ///
     /// # Errors
@@ -80,9 +68,9 @@ impl SelectLimit {
     }
 }
 
-impl Default for SelectLimit {
+impl Default for Select {
     fn default() -> Self {
-        Self { series_max: 500_000 }
+        Self { series_max: 500_000, last_only: false, any_order: false }
     }
 }
 

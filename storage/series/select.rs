@@ -4,7 +4,7 @@
 //! which the merge drops, and never not at all.
 
 use hashbrown::HashMap;
-use metric::{Labels, Matcher, ReadError, Sample, Samples, SelectLimit, Selection, SeriesReader};
+use metric::{Labels, Matcher, ReadError, Sample, Samples, Select, Selection, SeriesReader};
 
 use crate::engine::{Engine, Series};
 use crate::head::{Link, Unflushed};
@@ -28,13 +28,6 @@ enum Held {
     Newest(Sample),
 }
 
-/// Which samples of a range a selection is asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wanted {
-    All,
-    Last,
-}
-
 struct EngineSelection {
     series: Vec<Selected>,
     readers: Vec<PartitionReader>,
@@ -48,19 +41,9 @@ impl SeriesReader for Series {
         matchers: &[Matcher],
         from_ms: i64,
         to_ms: i64,
-        limit: SelectLimit,
+        how: Select,
     ) -> Result<Box<dyn Selection>, ReadError> {
-        Ok(Box::new(self.engine().select(matchers, from_ms, to_ms, limit, Wanted::All)?))
-    }
-
-    fn select_last(
-        &self,
-        matchers: &[Matcher],
-        from_ms: i64,
-        to_ms: i64,
-        limit: SelectLimit,
-    ) -> Result<Box<dyn Selection>, ReadError> {
-        Ok(Box::new(self.engine().select(matchers, from_ms, to_ms, limit, Wanted::Last)?))
+        Ok(Box::new(self.engine().select(matchers, from_ms, to_ms, how)?))
     }
 }
 
@@ -75,13 +58,11 @@ impl Series {
         matchers: &[Matcher],
         from_ms: i64,
         to_ms: i64,
-        limit: SelectLimit,
+        series_max: usize,
     ) -> Result<Vec<Labels>, ReadError> {
-        let selection = self.engine().select(matchers, from_ms, to_ms, limit, Wanted::Last)?;
-        let mut sets: Vec<Labels> =
-            selection.series.into_iter().map(|series| series.labels).collect();
-        sets.sort_unstable();
-        Ok(sets)
+        let how = Select { series_max, last_only: true, any_order: false };
+        let selection = self.engine().select(matchers, from_ms, to_ms, how)?;
+        Ok(selection.series.into_iter().map(|series| series.labels).collect())
     }
 }
 
@@ -91,10 +72,9 @@ impl Engine {
         matchers: &[Matcher],
         from_ms: i64,
         to_ms: i64,
-        limit: SelectLimit,
-        wanted: Wanted,
+        how: Select,
     ) -> Result<EngineSelection, ReadError> {
-        let (mut series, links) = self.select_in_memory(matchers, from_ms, to_ms, limit, wanted)?;
+        let (mut series, links) = self.select_in_memory(matchers, from_ms, to_ms, how)?;
         let mut readers = Vec::new();
         let mut by_labels: HashMap<Labels, usize> = HashMap::new();
         for partition in self.partitions.overlapping(from_ms, to_ms) {
@@ -119,7 +99,7 @@ impl Engine {
                     }
                     return Ok(());
                 }
-                limit.check(series.len() + 1)?;
+                how.check(series.len() + 1)?;
                 by_labels.insert(labels.clone(), series.len());
                 let places = vec![(place, local)];
                 series.push(Selected { labels, held: Held::Nothing, places });
@@ -130,7 +110,7 @@ impl Engine {
         series.retain(|selected| {
             !matches!(selected.held, Held::Nothing) || !selected.places.is_empty()
         });
-        if wanted == Wanted::All {
+        if !how.any_order {
             series.sort_unstable_by(|left, right| left.labels.cmp(&right.labels));
         }
         Ok(EngineSelection { series, readers, from_ms, to_ms })
@@ -142,19 +122,18 @@ impl Engine {
         matchers: &[Matcher],
         from_ms: i64,
         to_ms: i64,
-        limit: SelectLimit,
-        wanted: Wanted,
+        how: Select,
     ) -> Result<(Vec<Selected>, Vec<[Link; 2]>), ReadError> {
         let oldest_ms = self.oldest_ms(self.options.now.read_ms());
         let head = self.head();
         let found = postings::find(&head.index, matchers)?;
-        limit.check(found.len() as usize)?;
+        how.check(found.len() as usize)?;
         let mut series = Vec::with_capacity(found.len() as usize);
         let mut links = Vec::with_capacity(found.len() as usize);
         for slot in found {
             let Some(at) = head.series.get(slot) else { continue };
             let newest = head.newest_of(at, to_ms).filter(|newest| {
-                wanted == Wanted::Last
+                how.last_only
                     && (from_ms..=to_ms).contains(&newest.timestamp_ms)
                     && newest.timestamp_ms >= oldest_ms
             });

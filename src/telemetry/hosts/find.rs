@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kernel::clock::Time;
 use metric::{
-    Labels, METRIC_NAME, MatchOp, Matcher, Sample, Samples, SelectLimit, Selection, SeriesReader,
+    Labels, METRIC_NAME, MatchOp, Matcher, Sample, Samples, Select, Selection, SeriesReader,
     is_stale,
 };
 use series::Series;
@@ -71,7 +71,7 @@ pub(super) fn find(series: &Series, now: Time) -> Result<Vec<Known>, QueryError>
     let facts = format!("{BOOT_TIME}|{UNAME}|{SYSTEM}");
     let by_name = Matcher::new(MatchOp::Matches, METRIC_NAME, &facts)
         .map_err(|error| QueryError::Execution(error.to_string()))?;
-    let limit = SelectLimit { series_max: HOSTS_MAX * 4 };
+    let limit = Select { series_max: HOSTS_MAX * 4, ..Select::default() };
     let matchers = [by_name];
     let recent = series.select(&matchers, now.minus(RECENT).as_millis(), now_ms, limit)?;
     gather(recent.as_ref(), &mut gathered, &|_, _| true)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use kernel::caller::{Caller, Permission};
 use kernel::error::Error;
-use metric::{Labels, Matcher, Samples, SelectLimit, Selection, SeriesReader, is_stale};
+use metric::{Labels, Matcher, Samples, Select, Selection, SeriesReader, is_stale};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::csv::{Columns, push_row};
@@ -71,7 +71,7 @@ impl Telemetry {
         self.run_query("export", self.list_options(), move |series, _| {
             let mut parts = Vec::new();
             for matchers in selectors {
-                let limit = SelectLimit { series_max };
+                let limit = Select { series_max, ..Select::default() };
                 let selection = series.select(&matchers, from_ms, to_ms, limit)?;
                 parts.push(Part { matchers, selection });
             }

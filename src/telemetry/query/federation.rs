@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use kernel::caller::{Caller, Permission};
-use metric::{Label, Labels, Matcher, Sample, Samples, SelectLimit, SeriesReader, is_stale};
+use metric::{Label, Labels, Matcher, Sample, Samples, Select, SeriesReader, is_stale};
 use promql::QueryOptions;
 use series::Series;
 
@@ -60,7 +60,8 @@ fn newest(
     options: &QueryOptions,
     found: &mut Vec<(Labels, Sample)>,
 ) -> Result<(), QueryError> {
-    let selection = series.select(matchers, from_ms, to_ms, SelectLimit { series_max })?;
+    let how = Select { series_max, last_only: true, any_order: true };
+    let selection = series.select(matchers, from_ms, to_ms, how)?;
     let mut samples = Samples::new();
     for at in 0..selection.len() {
         if at % SERIES_A_LOOK == 0 {

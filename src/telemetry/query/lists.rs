@@ -2,7 +2,7 @@
 
 use kernel::caller::{Caller, Permission};
 use kernel::error::Result;
-use metric::{Labels, Matcher, Metadata, SelectLimit};
+use metric::{Labels, Matcher, Metadata};
 use series::Series;
 
 use super::error::QueryError;
@@ -53,8 +53,7 @@ impl Telemetry {
         self.run_query("series", self.list_options(), move |series, _| {
             let mut found = Vec::new();
             for matchers in &selectors {
-                let limit = SelectLimit { series_max };
-                found.extend(series.series(matchers, bounds.from_ms, bounds.to_ms, limit)?);
+                found.extend(series.series(matchers, bounds.from_ms, bounds.to_ms, series_max)?);
             }
             Ok(Listed::new(found, limit, false))
         })

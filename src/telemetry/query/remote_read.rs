@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use kernel::caller::{Caller, Permission};
 use kernel::error::Error;
-use metric::{MatchOp, Matcher, Samples, SelectLimit, Selection, SeriesReader};
+use metric::{MatchOp, Matcher, Samples, Select, Selection, SeriesReader};
 use promql::QueryOptions;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -150,7 +150,7 @@ impl Telemetry {
             let mut out = Vec::new();
             let mut left = SAMPLES_MAX;
             for query in &request.queries {
-                let limit = SelectLimit { series_max };
+                let limit = Select { series_max, ..Select::default() };
                 let found = series.select(&query.matchers, query.from_ms, query.to_ms, limit)?;
                 let result = result(found.as_ref(), options, &mut left)?;
                 push_bytes(&mut out, 1, &result);
@@ -177,7 +177,7 @@ impl Telemetry {
         self.run_query("remote_read", self.list_options(), move |series, _| {
             let mut selections = Vec::new();
             for query in &request.queries {
-                let limit = SelectLimit { series_max };
+                let limit = Select { series_max, ..Select::default() };
                 let (from_ms, to_ms) = (query.from_ms, query.to_ms);
                 selections.push(series.select(&query.matchers, from_ms, to_ms, limit)?);
             }

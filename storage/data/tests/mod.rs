@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use metric::{EncodedLabels, Matcher, Samples, SelectLimit, SeriesReader};
+use metric::{EncodedLabels, Matcher, Samples, Select, SeriesReader};
 use records::{Collection, Error, Ulid};
 use series::Batch;
 use tempfile::TempDir;
@@ -41,7 +41,7 @@ fn sample(data: &Data, number: i64) {
 /// The values of all samples.
 fn samples(data: &Data) -> Vec<f64> {
     let all = [Matcher::equal("__name__", "up")];
-    let limit = SelectLimit::default();
+    let limit = Select::default();
     let selection = data.series().select(&all, 0, NOW_MS, limit).unwrap();
     let mut found = Samples::new();
     selection.read(0, &mut found).unwrap();

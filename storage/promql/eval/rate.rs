@@ -19,7 +19,7 @@ pub(crate) fn extrapolated(window: &Window<'_>, kind: RateKind) -> Option<f64> {
         return None;
     }
     let mut change = values[last] - values[0];
-    if kind.counter {
+    if kind.counter && !window.ascending {
         for pair in values.windows(2) {
             if pair[1] < pair[0] {
                 change += pair[0];

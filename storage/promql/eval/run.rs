@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use metric::{SelectLimit, Selection, SeriesReader};
+use metric::{Select, Selection, SeriesReader};
 
 use super::budget::Budget;
 use super::date;
@@ -97,28 +97,18 @@ impl<'a> Run<'a> {
         f(&mut self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
     }
 
-    /// Finds series; the bounds are inclusive.
+    /// Finds series; the bounds are inclusive. With `last_only` reading may leave out all samples
+    /// of the range but the last.
     pub(crate) fn find(
         &self,
         selector: &Selector,
-        from_ms: i64,
-        to_ms: i64,
+        (from_ms, to_ms): (i64, i64),
+        last_only: bool,
     ) -> Result<Box<dyn Selection>, EvalError> {
-        let limit = SelectLimit { series_max: self.options.limits.series_max };
-        let selection = self.reader.select(&selector.matchers, from_ms, to_ms, limit)?;
-        self.series.fetch_add(selection.len() as u64, Ordering::Relaxed);
-        Ok(selection)
-    }
-
-    /// Finds series of which the last sample in the range is wanted alone.
-    pub(crate) fn find_last(
-        &self,
-        selector: &Selector,
-        from_ms: i64,
-        to_ms: i64,
-    ) -> Result<Box<dyn Selection>, EvalError> {
-        let limit = SelectLimit { series_max: self.options.limits.series_max };
-        let selection = self.reader.select_last(&selector.matchers, from_ms, to_ms, limit)?;
+        let series_max = self.options.limits.series_max;
+        // Rows meet by their labels, and answers are ordered at the end.
+        let how = Select { series_max, last_only, any_order: true };
+        let selection = self.reader.select(&selector.matchers, from_ms, to_ms, how)?;
         self.series.fetch_add(selection.len() as u64, Ordering::Relaxed);
         Ok(selection)
     }

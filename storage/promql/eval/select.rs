@@ -75,11 +75,7 @@ impl Scope<'_> {
         let from_ms = first_ms.saturating_sub(lookback_ms).saturating_add(1);
         // Resets are told by the sample before the last.
         let last_alone = first_ms == last_ms && self.histograms != HistogramUse::Counts;
-        let selection = if last_alone {
-            run.find_last(selector, from_ms, last_ms)?
-        } else {
-            run.find(selector, from_ms, last_ms)?
-        };
+        let selection = run.find(selector, (from_ms, last_ms), last_alone)?;
         let mut samples = Samples::new();
         let mut charge = run.budget.charge();
         for i in 0..selection.len() {

@@ -21,6 +21,8 @@ pub(crate) struct Window<'a> {
     pub(crate) times: &'a [i64],
     pub(crate) values: &'a [f64],
     pub(crate) histograms: HistogramWindow<'a>,
+    /// It is known that no number is lower than the one before.
+    pub(crate) ascending: bool,
     /// The range is open at its start ...
     pub(crate) start_ms: i64,
     /// ... and closed at its end.
@@ -50,6 +52,7 @@ pub(crate) struct Track<'a> {
     times: &'a [i64],
     values: &'a [f64],
     histograms: HistogramWindow<'a>,
+    ascending: bool,
     references: References,
     range_ms: i64,
     edges: Edges,
@@ -101,6 +104,7 @@ impl Track<'_> {
                     times: &self.histograms.times[of_histograms.clone()],
                     values: &self.histograms.values[of_histograms],
                 },
+                ascending: self.ascending,
                 start_ms,
                 end_ms,
                 at_ms: self.steps.at(step),
@@ -215,7 +219,7 @@ impl Scope<'_> {
         };
         let from_ms = first_ms.saturating_sub(range_ms).saturating_sub(reach_ms.0);
         let to_ms = last_ms.saturating_add(reach_ms.1);
-        let selection = run.find(selector, from_ms.saturating_add(1), to_ms)?;
+        let selection = run.find(selector, (from_ms.saturating_add(1), to_ms), false)?;
         let mut samples = Samples::new();
         let mut apart = Apart::default();
         let mut charge = run.budget.charge();
@@ -239,6 +243,8 @@ impl Scope<'_> {
                 times: plain.0,
                 values: plain.1,
                 histograms: apart.histograms(),
+                // Windows share samples: one look at them all saves a look by each.
+                ascending: self.steps.count > 1 && plain.1.is_sorted(),
                 references,
                 range_ms,
                 edges: selector.edges,
@@ -290,6 +296,8 @@ impl Scope<'_> {
                 times: &apart.times,
                 values: &apart.values,
                 histograms: apart.histograms(),
+                // Windows share samples: one look at them all saves a look by each.
+                ascending: self.steps.count > 1 && apart.values.is_sorted(),
                 references,
                 range_ms,
                 edges: Edges::Open,

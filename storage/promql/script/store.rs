@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use metric::{
-    Histogram, Labels, Matcher, ReadError, ResetHint, Samples, SelectLimit, Selection, SeriesReader,
+    Histogram, Labels, Matcher, ReadError, ResetHint, Samples, Select, Selection, SeriesReader,
 };
 
 use super::notation::{SeriesLine, Slot};
@@ -91,7 +91,7 @@ impl SeriesReader for MemoryStore {
         matchers: &[Matcher],
         from_ms: i64,
         to_ms: i64,
-        limit: SelectLimit,
+        limit: Select,
     ) -> Result<Box<dyn Selection>, ReadError> {
         let mut found = Vec::new();
         for (labels, samples) in &self.series {

@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use metric::{EncodedLabels, Labels, Matcher, Samples, SelectLimit, SeriesReader};
+use metric::{EncodedLabels, Labels, Matcher, Samples, Select, SeriesReader};
 use series::{Batch, Options, Series};
 
 const SERIES: usize = 100_000;
@@ -132,7 +132,7 @@ fn main() {
 fn read(series: &Series) {
     let started = cpu_s();
     let matchers = [Matcher::equal("__name__", "node_metric_007_total")];
-    let limit = SelectLimit::default();
+    let limit = Select::default();
     let selection = series.select(&matchers, START, START + 1000 * STEP, limit).unwrap();
     let (mut found, mut samples) = (0, Samples::new());
     for i in 0..selection.len() {

@@ -1,6 +1,6 @@
 //! What is taken, what is refused and why, and what comes back.
 
-use metric::{EncodedLabels, LabelError, LabelLimits, Matcher, STALE_NAN, SelectLimit};
+use metric::{EncodedLabels, LabelError, LabelLimits, Matcher, STALE_NAN, Select};
 use metric::{ReadError, SeriesReader, push_label, stale_nan};
 
 use super::{Bed, HOUR, MINUTE, START, all, append, of, read, set, store, up};
@@ -328,7 +328,7 @@ fn a_selection_beyond_its_limit_is_an_error() {
     for flushed in [false, true] {
         let select = |series_max| {
             let matchers = [Matcher::equal("__name__", "up")];
-            series.select(&matchers, START, START, SelectLimit { series_max })
+            series.select(&matchers, START, START, Select { series_max, ..Select::default() })
         };
         let refused = select(9).map(|found| found.len());
         assert!(matches!(refused, Err(ReadError::Limit { max: 9, .. })), "{flushed}");

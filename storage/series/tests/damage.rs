@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use metric::{ReadError, SelectLimit};
+use metric::{ReadError, Select};
 use proptest::prelude::*;
 
 use super::{Bed, Data, HOUR, START, all, of, read, store, up};
@@ -184,7 +184,7 @@ fn a_partition_that_is_broken_is_named_and_the_others_are_read() {
     change(&file, |bytes| bytes[..4096].fill(0x5a));
     let series = bed.open();
     assert_eq!(read(&series, &[], START - HOUR, START - 1).len(), 100);
-    let refused = series.series(&[], START, START, SelectLimit::default()).unwrap_err();
+    let refused = series.series(&[], START, START, usize::MAX).unwrap_err();
     assert!(
         matches!(&refused, ReadError::Corrupt { file: named, .. } if *named == file.display().to_string()),
         "{refused}"
@@ -222,7 +222,7 @@ fn exercise(bed: &Bed) -> Option<Data> {
     drop(series.label_values("instance", &[], i64::MIN, i64::MAX, 100));
     drop(series.label_names(&[metric::Matcher::equal("instance", "7")], 0, i64::MAX, 100));
     let selection =
-        metric::SeriesReader::select(&series, &[], i64::MIN, i64::MAX, SelectLimit::default());
+        metric::SeriesReader::select(&series, &[], i64::MIN, i64::MAX, Select::default());
     let mut found = Data::new();
     let mut samples = metric::Samples::new();
     if let Ok(selection) = selection {

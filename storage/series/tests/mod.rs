@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use metric::{Labels, Matcher, Samples, SelectLimit, Selection, SeriesReader};
+use metric::{Labels, Matcher, Samples, Select, Selection, SeriesReader};
 use tempfile::TempDir;
 
 use crate::{Appended, Batch, Options, Series};
@@ -138,15 +138,15 @@ pub(crate) type Data = BTreeMap<String, Vec<(i64, u64)>>;
 
 /// What series hold within a range, both ends inclusive.
 pub(crate) fn read(series: &Series, matchers: &[Matcher], from_ms: i64, to_ms: i64) -> Data {
-    let selection = series.select(matchers, from_ms, to_ms, SelectLimit::default()).unwrap();
+    let selection = series.select(matchers, from_ms, to_ms, Select::default()).unwrap();
     assert!((0..selection.len()).is_sorted_by_key(|i| selection.labels(i)), "in label order");
     read_selection(&*selection)
 }
 
 /// The last sample of each series in a range.
 pub(crate) fn read_last(series: &Series, from_ms: i64, to_ms: i64) -> Data {
-    let limit = SelectLimit::default();
-    let mut found = read_selection(&*series.select_last(&[], from_ms, to_ms, limit).unwrap());
+    let how = Select { last_only: true, any_order: true, ..Select::default() };
+    let mut found = read_selection(&*series.select(&[], from_ms, to_ms, how).unwrap());
     found.retain(|_, samples| !samples.is_empty());
     for samples in found.values_mut() {
         samples.drain(..samples.len() - 1);
