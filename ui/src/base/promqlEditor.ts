@@ -6,7 +6,13 @@ import {
   closeBracketsKeymap,
   completionKeymap,
 } from '@codemirror/autocomplete'
-import { defaultKeymap, history, historyKeymap, insertNewlineAndIndent } from '@codemirror/commands'
+import {
+  defaultKeymap,
+  history,
+  historyKeymap,
+  insertNewlineAndIndent,
+  isolateHistory,
+} from '@codemirror/commands'
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from '@codemirror/language'
 import { lintKeymap } from '@codemirror/lint'
 import { EditorState, Prec, StateEffect, StateField, type Extension } from '@codemirror/state'
@@ -20,6 +26,7 @@ import {
 } from '@codemirror/view'
 import { tags } from '@lezer/highlight'
 import { PromQLExtension } from '@prometheus-io/codemirror-promql'
+import { keptCursor } from './cursor'
 
 const API = '/prometheus'
 /** Names and values seen in this time are offered. */
@@ -56,6 +63,19 @@ function marksFor(mark: Mark | undefined, length: number): DecorationSet {
 /** Underlines what the server refused; nothing when `mark` is undefined. */
 export function showMark(view: EditorView, mark: Mark | undefined): void {
   view.dispatch({ effects: setMark.of(mark) })
+}
+
+/** Puts another layout of the text in its place; one undo brings the old one back. */
+export function replaceLayout(view: EditorView, text: string): void {
+  const old = view.state.doc.toString()
+  if (old === text) return
+  view.dispatch({
+    changes: { from: 0, to: old.length, insert: text },
+    selection: { anchor: keptCursor(old, view.state.selection.main.head, text) },
+    annotations: isolateHistory.of('full'),
+    userEvent: 'input.format',
+    scrollIntoView: true,
+  })
 }
 
 const colours = HighlightStyle.define([
@@ -138,6 +158,7 @@ export interface EditorSetup {
   hint?: string
   onChange: (text: string) => void
   onRun: () => void
+  onFormat: () => void
 }
 
 /** All extensions of one editor, and how to let go of what they hold. */
@@ -174,19 +195,32 @@ export function editorExtensions(setup: EditorSetup): {
     EditorView.updateListener.of((update) => {
       if (update.docChanged) setup.onChange(update.state.doc.toString())
     }),
-    keys(setup.onRun),
+    keys(setup.onRun, setup.onFormat),
   ]
   return { extensions, stop: () => promql.destroy() }
 }
 
-/** Enter takes a suggestion when the list is open, else it runs. Tab leaves the editor. */
-function keys(run: () => void): Extension {
+/**
+ * Enter takes a suggestion when the list is open, else it runs. Tab leaves the editor. Input
+ * methods for Chinese take Ctrl+Shift+F for themselves, so Alt+Shift+F does the same.
+ */
+function keys(run: () => void, format: () => void): Extension {
   const runs = () => {
     run()
     return true
   }
+  const formats = () => {
+    format()
+    return true
+  }
   return [
-    Prec.highest(keymap.of([{ key: 'Mod-Enter', run: runs }])),
+    Prec.highest(
+      keymap.of([
+        { key: 'Mod-Enter', run: runs },
+        { key: 'Mod-Shift-f', run: formats, preventDefault: true },
+        { key: 'Shift-Alt-f', run: formats, preventDefault: true },
+      ]),
+    ),
     Prec.high(
       keymap.of([
         { key: 'Enter', run: (view) => acceptCompletion(view) || runs() },
