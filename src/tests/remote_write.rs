@@ -117,7 +117,7 @@ async fn bad_bodies_are_refused_with_the_reason_and_good_ones_go_on() {
         .sample(&[("__name__", "neighbour"), ("n", "1")], at, 7.0)
         .sample(&[("__name__", "x"), ("a", "1"), ("a", "2")], at, 1.0)
         .sample(&[("__name__", "neighbour"), ("n", "2")], at, 8.0);
-    check(&api, mixed.compressed(), bad, &["series 2", "twice"]).await;
+    check(&api, mixed.compressed(), bad, &[r#"x\", a=\"1\", a=\"2\"}"#, "twice"]).await;
     let kept = api.query("sum(neighbour)", None).await;
     assert_eq!(kept["result"][0]["value"][1], "15", "good samples beside a bad one are kept");
 
