@@ -29,6 +29,8 @@ interface Stop {
   path: string
   /** Left out: without a session. */
   bare?: boolean
+  /** What to click once the page is there. */
+  click?: string
 }
 
 let appliance: Appliance
@@ -92,6 +94,7 @@ function route(job: string): Stop[] {
     { name: 'metrics-empty', path: '/explore/metrics' },
     { name: 'metrics', path: `/explore/metrics?from=now-5m&to=now&q=${q}` },
     { name: 'metrics-table', path: `/explore/metrics?from=now-5m&to=now&mode=table&q=${q}` },
+    { name: 'catalogue', path: '/explore/metrics', click: '[data-opens="catalogue"]' },
     { name: 'cardinality', path: '/explore/cardinality' },
     { name: 'cardinality-labels', path: '/explore/cardinality?view=labels' },
     { name: 'cardinality-pairs', path: '/explore/cardinality?view=pairs&search=job' },
@@ -194,6 +197,7 @@ for (const locale of ['en', 'zh-CN']) {
           await page.emulateMedia({ colorScheme: THEMES[0] })
           await page.goto(stop.path, { waitUntil: 'commit' })
           await settle(page, SIZES[size].width)
+          if (stop.click) await page.click(stop.click)
           for (const theme of THEMES) {
             await page.emulateMedia({ colorScheme: theme })
             await expect(page.locator('html')).toHaveClass(theme === 'dark' ? /dark/ : /^$/)
