@@ -41,6 +41,8 @@ check: ui/dist/index.html ## formats, lints, licences; no tests
 bench: ui/dist/index.html ## measure every figure that the documents state
 	cargo bench -p om-records
 	cargo bench -p om-series
+	.ci/setup victoria-metrics
+	cargo bench --bench ingest
 	packaging/bench/figures.sh
 
 deb: ui/dist/index.html ## build the Debian package into target/debian
