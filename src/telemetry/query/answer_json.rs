@@ -130,7 +130,8 @@ fn write_matrix(
     }
     let numbers = series.points.len();
     while *at < numbers + series.histograms.len() {
-        if out.len() >= PIECE_BYTES {
+        // What has begun goes on: the place counts points, and before the first there is no place.
+        if *at > 0 && out.len() >= PIECE_BYTES {
             return true;
         }
         let begin: &[u8] = match *at {

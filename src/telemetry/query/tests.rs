@@ -132,6 +132,22 @@ fn histograms_are_written_as_prometheus_writes_them() {
 }
 
 #[test]
+fn a_piece_may_end_behind_any_part_of_a_series() {
+    let points = vec![Point { timestamp_ms: 1_000, value: 1.0 }; 2];
+    let short = Series { points: points.clone(), ..Series::default() };
+    for len in 65_380..65_560 {
+        let long = Labels::new([("l", "x".repeat(len).as_str())]).unwrap();
+        let series = Series { labels: long, points: points.clone(), ..Series::default() };
+        let list = vec![series, short.clone()];
+        let (text, _) = whole(answer(Value::Matrix(list)), None);
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let result = read["data"]["result"].as_array().unwrap();
+        assert_eq!(result.len(), 2, "{len}");
+        assert!(result.iter().all(|one| one["values"].as_array().unwrap().len() == 2), "{len}");
+    }
+}
+
+#[test]
 fn large_answers_come_in_pieces() {
     let points: Vec<Point> =
         (0..20_000).map(|at| Point { timestamp_ms: at * 1000, value: 0.5 }).collect();
