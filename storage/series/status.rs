@@ -31,6 +31,8 @@ pub struct Status {
     pub pending_samples: u64,
     /// Time of the newest sample since the engine was opened.
     pub newest_ms: Option<i64>,
+    /// Time of the oldest sample that no partition holds yet.
+    pub oldest_pending_ms: Option<i64>,
     /// Flushes that succeeded.
     pub flushes: u64,
     /// Flushes that failed.
@@ -117,6 +119,7 @@ impl Series {
             rejected_samples: read(&engine.counters.rejected),
             pending_samples: head.pending_samples(),
             newest_ms: head.newest_ms,
+            oldest_pending_ms: head.oldest_ms(),
             flushes: read(&engine.counters.flushes),
             flush_failures: read(&engine.counters.flush_failures),
             journal_syncs: engine.journal.syncs(),

@@ -127,7 +127,9 @@ pub(super) fn config_yaml(telemetry: &Telemetry) -> String {
 pub(super) fn push_tsdb(out: &mut Vec<u8>, cardinality: &Cardinality, status: &Status) {
     let newest_ms = status.newest_ms.unwrap_or(0);
     // Prometheus tells the oldest time in memory; here it is the oldest stored.
-    let oldest_ms = status.sizes.partitions.first().map_or(newest_ms, |oldest| oldest.from_ms);
+    let stored_ms = status.sizes.partitions.first().map(|oldest| oldest.from_ms);
+    let oldest_ms = stored_ms.into_iter().chain(status.oldest_pending_ms).min();
+    let oldest_ms = oldest_ms.unwrap_or(newest_ms);
     push(
         out,
         format_args!(

@@ -133,8 +133,14 @@ impl Head {
 
     /// Whether samples appended since the last flushes may lie in a range of time.
     pub(crate) fn overlaps(&self, from_ms: i64, to_ms: i64) -> bool {
+        self.newest_ms.is_some_and(|newest_ms| newest_ms >= from_ms)
+            && self.oldest_ms().is_some_and(|oldest_ms| oldest_ms <= to_ms)
+    }
+
+    /// Time of the oldest sample that may not be stored yet.
+    pub(crate) fn oldest_ms(&self) -> Option<i64> {
         let oldest_ms = self.oldest_active_ms.min(self.oldest_frozen_ms);
-        self.newest_ms.is_some_and(|newest_ms| newest_ms >= from_ms) && oldest_ms <= to_ms
+        (oldest_ms < i64::MAX).then_some(oldest_ms)
     }
 
     /// A partition holds samples up to `until_ms` of series that are not in memory.
