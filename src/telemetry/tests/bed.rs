@@ -60,8 +60,8 @@ pub(super) fn job(name: &str, address: &str) -> ScrapeJob {
     ScrapeJob {
         name: name.to_owned(),
         targets: vec![address.to_owned()],
-        interval_s: Some(0.2),
-        timeout_s: Some(0.2),
+        interval_s: Some(1.0),
+        timeout_s: Some(1.0),
         ..ScrapeJob::default()
     }
 }

@@ -63,7 +63,7 @@ async fn scrape_jobs_are_pools_without_secrets() {
     let yaml: serde_yaml_ng::Value =
         serde_yaml_ng::from_str(config.json()["data"]["yaml"].as_str().unwrap()).unwrap();
     assert_eq!(yaml["scrape_configs"][0]["job_name"], "quoted \"job\"");
-    assert_eq!(yaml["scrape_configs"][0]["scrape_interval"], "200ms");
+    assert_eq!(yaml["scrape_configs"][0]["scrape_interval"], "1s");
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn a_target_lives_through_create_change_and_delete() {
     let url = format!("http://{}/metrics", one.address);
     let made = create(
         &bed,
-        json!({"name": "web", "urls": [url], "interval_s": 0.2, "timeout_s": 0.2,
+        json!({"name": "web", "urls": [url], "interval_s": 1, "timeout_s": 1,
                "labels": {"env": "prod"}, "sample_limit": 100}),
     )
     .await;
@@ -135,7 +135,7 @@ async fn secrets_go_in_and_never_out() {
     let url = format!("http://{}/metrics", peer.address);
     let made = create(
         &bed,
-        json!({"name": "web", "urls": [url], "interval_s": 0.2, "timeout_s": 0.2,
+        json!({"name": "web", "urls": [url], "interval_s": 1, "timeout_s": 1,
                "basic_user": "me", "basic_password": "pa55"}),
     )
     .await;
