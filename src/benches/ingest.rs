@@ -30,6 +30,7 @@ struct Peer {
 }
 
 fn main() {
+    drop(rustls::crypto::ring::default_provider().install_default());
     let numbers: Vec<usize> = std::env::args().filter_map(|text| text.parse().ok()).collect();
     let (series, steps) = match numbers[..] {
         [series, steps] => (series, steps),
