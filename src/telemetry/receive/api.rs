@@ -4,13 +4,13 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use kernel::caller::{Caller, Permission};
-use kernel::error::{Error, Result};
+use kernel::error::Result;
 use kernel::http::{Problem, Who};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::work::unsupported_response;
-use super::{import, influx, otlp, remote_write_v2};
+use super::{PROTOCOL, import, influx, otlp, remote_write_v2, store};
 use crate::Telemetry;
 
 /// The routes of receivers.
@@ -61,7 +61,7 @@ async fn write_metrics(
         Ok(version) => version,
         Err(detail) => {
             let response = unsupported_response(detail);
-            telemetry.count_received(response.status().as_u16());
+            telemetry.count_request(PROTOCOL, response.status());
             return response;
         }
     };
@@ -74,22 +74,13 @@ async fn write_metrics(
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => error.into_response(),
     };
-    telemetry.count_received(response.status().as_u16());
+    telemetry.count_request(PROTOCOL, response.status());
     response
 }
 
 async fn receive(telemetry: &Telemetry, who: &Caller, request: Request) -> Result<()> {
-    who.require(Permission::MetricsWrite)?;
-    let settings = telemetry.receive_settings();
-    let declared = request.headers().get(header::CONTENT_LENGTH);
-    let declared = declared.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if let Some(bytes) = declared.filter(|&bytes| bytes > settings.body_bytes_max) {
-        let detail =
-            format!("the body has {bytes} bytes, at most {} are read", settings.body_bytes_max);
-        return Err(Error::too_large("receive.too_large", detail));
-    }
-    let body = telemetry.read_body(request.into_body().into_data_stream()).await?;
-    telemetry.write_metrics(who, body).await
+    let body = telemetry.take_body(who, request).await?;
+    telemetry.work_in_turn(who, move |shop| store(body, shop)).await
 }
 
 /// The version of the message in the body.

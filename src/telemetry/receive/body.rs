@@ -66,7 +66,8 @@ pub(crate) fn unsnap(body: &Body, bytes_max: usize, room: &Room) -> Result<Body>
     Ok(plain)
 }
 
-fn no_room(error: NoRoom) -> Error {
+/// The answer while others hold all the room.
+pub(super) fn no_room(error: NoRoom) -> Error {
     Error::unavailable("receive.no_room", "too much is being received")
         .retry_after_s(1)
         .caused_by(error)

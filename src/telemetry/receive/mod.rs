@@ -19,7 +19,6 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use futures_util::Stream;
-use kernel::caller::{Caller, Permission};
 use kernel::error::{Error, Result};
 use kernel::metrics::Metrics;
 use metric::Metadata;
@@ -32,6 +31,10 @@ use crate::own_metrics::ReceiveMetrics;
 use crate::room::{Body, Room};
 use crate::settings::ReceiveSettings;
 use remote_write::walk;
+use work::{Packing, Workshop, refused_error};
+
+/// The name of `remote_write`, version 1, in counters.
+const PROTOCOL: &str = "remote_write";
 
 /// What receivers share.
 #[derive(Debug)]
@@ -61,11 +64,6 @@ impl Telemetry {
         &self.receiver().settings
     }
 
-    pub(crate) fn count_received(&self, status: u16) {
-        let labels = ["remote_write", &status.to_string()];
-        self.receiver().metrics.requests.with_label_values(&labels).inc();
-    }
-
     /// Reads a body within the limits of receivers.
     pub(crate) async fn read_body<S, E>(&self, pieces: S) -> Result<Body>
     where
@@ -77,58 +75,27 @@ impl Telemetry {
         metrics.bytes.inc_by(read.bytes.len() as u64);
         Ok(read)
     }
-
-    /// Stores a body of `remote_write` and answers when it is durable.
-    ///
-    /// # Errors
-    /// `Invalid` names what was wrong with the body, or the samples that were not stored while
-    /// their neighbours were; `TooLarge`; `LimitReached` when there are too many series;
-    /// `Unavailable` when too much is being received or the disk refuses.
-    pub(crate) async fn write_metrics(&self, who: &Caller, packed: Body) -> Result<()> {
-        who.require(Permission::MetricsWrite)?;
-        let receiver = self.receiver();
-        let turn = Arc::clone(&receiver.turns).acquire_owned();
-        let Ok(Ok(turn)) = tokio::time::timeout(receiver.settings.wait, turn).await else {
-            let detail = "too many requests wait to be stored";
-            return Err(Error::unavailable("receive.busy", detail).retry_after_s(2));
-        };
-        let (room, bytes_max) = (receiver.room.clone(), receiver.settings.decoded_bytes_max);
-        let (intake, metrics) = (self.intake().clone(), receiver.metrics.clone());
-        let store = move || {
-            let plain = body::unsnap(&packed, bytes_max, &room)?;
-            drop(packed);
-            let stored = store(&plain.bytes, &intake, &metrics);
-            drop(turn);
-            stored
-        };
-        let stored = tokio::task::spawn_blocking(store).await;
-        stored.map_err(|error| Error::internal("receive.failed", error))?
-    }
 }
 
-/// Stores a decoded body; blocks until it is durable.
-fn store(body: &[u8], intake: &Intake, metrics: &ReceiveMetrics) -> Result<()> {
-    let request = walk(body)
+/// Stores a body of `remote_write`; blocks until it is durable.
+///
+/// # Errors
+/// `Invalid` names what was wrong with the body, or the samples that were not stored while their
+/// neighbours were; `TooLarge`; `LimitReached` when there are too many series; `Unavailable` when
+/// too much is being received or the disk refuses.
+fn store(packed: Body, shop: &Workshop<'_>) -> Result<()> {
+    let plain = shop.unpack(packed, Packing::Snappy)?;
+    let request = walk(&plain.bytes)
         .map_err(|broken| Error::invalid("receive.broken_protobuf", broken.to_string()))?;
-    for (kind, count) in [("exemplar", request.exemplars), ("histogram", request.histograms)] {
-        if count > 0 {
-            metrics.not_stored.with_label_values(&[kind]).inc_by(count);
-        }
-    }
+    shop.count_not_stored("exemplar", request.exemplars);
+    shop.count_not_stored("histogram", request.histograms);
     let mut refused = request.refused;
     if !request.batch.is_empty() {
-        let appended = intake.append_batch(&request.batch, "remote_write").map_err(refusal)?;
-        refused.add_appended(&appended);
+        let appended = shop.intake.append_batch(&request.batch, PROTOCOL).map_err(refusal)?;
+        refused.add_appended(&appended, |_| String::new());
     }
-    store_metadata(&request.metadata, intake).map_err(refusal)?;
-    if refused.samples == 0 {
-        return Ok(());
-    }
-    if refused.worth_retrying {
-        let error = Error::limit_reached("receive.too_many_series", refused.describe());
-        return Err(error.retry_after_s(30));
-    }
-    Err(Error::invalid("receive.samples_refused", refused.describe()))
+    store_metadata(&request.metadata, shop.intake).map_err(refusal)?;
+    refused_error(&refused).map_or(Ok(()), Err)
 }
 
 fn store_metadata(stated: &[(&str, Metadata)], intake: &Intake) -> Result<(), AppendError> {

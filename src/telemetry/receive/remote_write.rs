@@ -47,22 +47,27 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    fn add(&mut self, samples: u64, reason: impl FnOnce() -> String) {
+    /// Adds samples that were refused for one reason.
+    pub(crate) fn add(&mut self, samples: u64, reason: impl FnOnce() -> String) {
         self.samples += samples;
         if self.reasons.len() < REASONS_SHOWN_MAX {
             self.reasons.push(reason());
         }
     }
 
-    /// Adds what the engine refused.
-    pub(crate) fn add_appended(&mut self, appended: &Appended) {
+    /// Adds what the engine refused; `place` is said before the reason, for a position in the
+    /// batch.
+    pub(crate) fn add_appended(&mut self, appended: &Appended, place: impl Fn(usize) -> String) {
         self.samples += appended.rejected;
         for rejection in &appended.rejections {
             self.worth_retrying |= matches!(rejection.reason, RejectReason::TooManySeries { .. });
             if self.reasons.len() < REASONS_SHOWN_MAX {
                 self.reasons.push(format!(
-                    "{} at {} ms: {}",
-                    rejection.series, rejection.timestamp_ms, rejection.reason
+                    "{}{} at {} ms: {}",
+                    place(rejection.position),
+                    rejection.series,
+                    rejection.timestamp_ms,
+                    rejection.reason
                 ));
             }
         }

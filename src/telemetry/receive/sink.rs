@@ -6,30 +6,18 @@
 use std::ops::Range;
 
 use metric::{EncodedLabels, LabelLimits};
-use series::{AppendError, Batch, RejectReason};
+use series::{AppendError, Batch};
 
 use super::label_set::LabelSet;
 use super::remote_write::Refused;
 use crate::intake::Intake;
 
-/// Reasons that an answer lists.
-const REASONS_SHOWN_MAX: usize = 10;
 /// Samples that are appended together.
 const SAMPLES_A_BATCH: usize = 50_000;
 /// Label bytes that are held at one time.
 const LABELS_A_BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Label bytes that one request may unfold to: a bound on its work, not on memory.
 const LABELS_A_REQUEST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
-
-impl Refused {
-    /// Adds samples that were refused for one reason.
-    pub(crate) fn refuse(&mut self, samples: u64, reason: impl FnOnce() -> String) {
-        self.samples += samples;
-        if self.reasons.len() < REASONS_SHOWN_MAX {
-            self.reasons.push(reason());
-        }
-    }
-}
 
 /// Why a request cannot go on; what was taken before is stored.
 #[derive(Debug, thiserror::Error)]
@@ -134,7 +122,7 @@ impl<'i> Sink<'i> {
     /// Counts samples that cannot be taken.
     pub(crate) fn refuse(&mut self, samples: u64, place: usize, reason: &str) {
         let word = self.place_word;
-        self.taken.refused.refuse(samples, || format!("{word} {place}: {reason}"));
+        self.taken.refused.add(samples, || format!("{word} {place}: {reason}"));
     }
 
     /// Appends what is left.
@@ -159,20 +147,12 @@ impl<'i> Sink<'i> {
             let appended = self.intake.append_batch(&batch, self.source)?;
             self.taken.stored += appended.accepted;
             self.taken.duplicates += appended.duplicates;
-            let refused = &mut self.taken.refused;
-            refused.samples += appended.rejected;
-            for rejection in &appended.rejections {
-                let place = self.entries.get(rejection.position).map_or(0, |entry| entry.place);
-                self.taken.refused_places.push(place);
-                let full = matches!(rejection.reason, RejectReason::TooManySeries { .. });
-                refused.worth_retrying |= full;
-                if refused.reasons.len() < REASONS_SHOWN_MAX {
-                    refused.reasons.push(format!(
-                        "{} {place}: {} at {} ms: {}",
-                        self.place_word, rejection.series, rejection.timestamp_ms, rejection.reason
-                    ));
-                }
-            }
+            let place = |position: usize| self.entries.get(position).map_or(0, |entry| entry.place);
+            let places = appended.rejections.iter().map(|rejection| place(rejection.position));
+            self.taken.refused_places.extend(places);
+            let word = self.place_word;
+            let name = |position| format!("{word} {}: ", place(position));
+            self.taken.refused.add_appended(&appended, name);
         }
         self.entries.clear();
         self.labels.clear();

@@ -11,13 +11,13 @@ use kernel::caller::{Caller, Permission};
 use kernel::error::{Error, Result};
 use kernel::http::{Problem, problem_response};
 
-use super::body::unsnap;
+use super::body::{no_room, unsnap};
 use super::remote_write::Refused;
 use super::sink::SinkError;
 use super::{Receiver, refusal};
 use crate::Telemetry;
 use crate::intake::Intake;
-use crate::room::{Body, NoRoom};
+use crate::room::Body;
 use crate::settings::ReceiveSettings;
 
 /// The piece in which packed bodies are unpacked.
@@ -104,12 +104,6 @@ impl<'w> Workshop<'w> {
 fn too_large(bytes_max: usize) -> Error {
     let detail = format!("the body unpacks to more than {bytes_max} bytes");
     Error::too_large("receive.too_large", detail)
-}
-
-fn no_room(error: NoRoom) -> Error {
-    Error::unavailable("receive.no_room", "too much is being received")
-        .retry_after_s(1)
-        .caused_by(error)
 }
 
 impl Telemetry {
