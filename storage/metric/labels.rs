@@ -97,6 +97,10 @@ impl Default for LabelLimits {
 }
 
 impl LabelLimits {
+    /// None: for what was stored already, which later limits do not concern.
+    pub const UNLIMITED: Self =
+        Self { labels_max: usize::MAX, name_bytes_max: usize::MAX, value_bytes_max: usize::MAX };
+
     /// Checks one label's lengths.
     ///
     /// # Errors

@@ -126,12 +126,7 @@ impl Appended {
 
 /// Label bytes for a message; broken ones as far as they can be read.
 fn show_labels(bytes: &[u8]) -> String {
-    let generous = metric::LabelLimits {
-        labels_max: usize::MAX,
-        name_bytes_max: usize::MAX,
-        value_bytes_max: usize::MAX,
-    };
-    let shown = match EncodedLabels(bytes).to_labels(&generous) {
+    let shown = match EncodedLabels(bytes).to_labels(&metric::LabelLimits::UNLIMITED) {
         Ok(labels) => labels.to_string(),
         Err(_) => EncodedLabels(bytes).describe(),
     };

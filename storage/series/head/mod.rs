@@ -268,12 +268,7 @@ impl Head {
         if let Some(slot) = self.find(hash, labels) {
             return Ok(slot);
         }
-        let any = LabelLimits {
-            labels_max: usize::MAX,
-            name_bytes_max: usize::MAX,
-            value_bytes_max: usize::MAX,
-        };
-        let labels = EncodedLabels(labels).to_labels(&any)?;
+        let labels = EncodedLabels(labels).to_labels(&LabelLimits::UNLIMITED)?;
         Ok(self.create(hash, &labels))
     }
 

@@ -90,9 +90,13 @@ impl Run {
         if self.bytes.is_empty() {
             return None;
         }
-        let start = self.full.as_ref().map_or_else(StreamState::default, |full| full.end);
         let bytes = Arc::from(self.bytes.as_slice());
-        Some(Block { start, last_ms: self.state.timestamp_ms, bytes })
+        Some(Block { start: self.open_start(), last_ms: self.state.timestamp_ms, bytes })
+    }
+
+    /// State before the samples behind the full blocks.
+    fn open_start(&self) -> StreamState {
+        self.full.as_ref().map_or_else(StreamState::default, |full| full.end)
     }
 
     /// The blocks that overlap a range.
@@ -120,7 +124,14 @@ impl Run {
         if self.state.count == 0 || at_ms < self.first_ms {
             return None;
         }
-        value_at(&self.blocks(at_ms, at_ms), self.state.count, at_ms)
+        let full = self.full.as_ref();
+        if full.is_some_and(|full| at_ms <= full.end.timestamp_ms) {
+            return value_at(&full?.blocks, self.state.count, at_ms);
+        }
+        if self.state.count > SEARCHED_SAMPLES_MAX {
+            return None;
+        }
+        find(StreamReader::resume(self.open_start(), &self.bytes), at_ms)
     }
 }
 
@@ -141,7 +152,12 @@ pub(super) fn value_at(blocks: &[Block], count: u32, at_ms: i64) -> Option<u64> 
         return None;
     }
     let block = blocks.iter().find(|block| block.overlaps(at_ms, at_ms))?;
-    let mut later = block.samples().skip_while(|(at, _)| *at < at_ms);
+    find(block.samples(), at_ms)
+}
+
+/// The bits of the sample at a time among ascending ones.
+fn find(samples: impl Iterator<Item = (i64, u64)>, at_ms: i64) -> Option<u64> {
+    let mut later = samples.skip_while(|(at, _)| *at < at_ms);
     later.next().filter(|(at, _)| *at == at_ms).map(|(_, bits)| bits)
 }
 

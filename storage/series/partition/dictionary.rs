@@ -16,10 +16,6 @@ const HEADER_LEN: usize = 10;
 const RAW_LEN_MAX: usize = 256 << 20;
 const LEVEL: i32 = 3;
 
-/// What is stored passed the limits when it came; later ones do not apply to it.
-const ANY: LabelLimits =
-    LabelLimits { labels_max: usize::MAX, name_bytes_max: usize::MAX, value_bytes_max: usize::MAX };
-
 /// Encodes up to 64 label sets.
 pub(crate) fn encode(sets: &[Labels]) -> std::io::Result<Vec<u8>> {
     debug_assert!(sets.len() <= PACK as usize);
@@ -85,7 +81,7 @@ impl DictionaryBlock {
     pub(crate) fn labels(&self, position: usize) -> Result<Labels, Damaged> {
         let &(from, to) = self.places.get(position).ok_or(Damaged("series without labels"))?;
         EncodedLabels(&self.raw[from..to])
-            .to_labels(&ANY)
+            .to_labels(&LabelLimits::UNLIMITED)
             .map_err(|_| Damaged("stored labels are wrong"))
     }
 }
