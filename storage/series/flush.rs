@@ -54,7 +54,11 @@ struct Item {
 impl Engine {
     /// Stores all samples in memory. One flush runs at a time.
     pub(crate) fn flush(&self) -> Result<(), DiskError> {
-        let mut state = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.flush_locked(&mut self.flushing.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Stores all samples in memory, for a caller that goes on before another flush may run.
+    pub(crate) fn flush_locked(&self, state: &mut FlushState) -> Result<(), DiskError> {
         let nothing = self.head().pending_samples() == 0
             && self.metadata().is_stored()
             && self.journal.check().is_ok();
@@ -62,7 +66,7 @@ impl Engine {
             state.last = Instant::now();
             return Ok(());
         }
-        let outcome = self.flush_with(&mut state);
+        let outcome = self.flush_with(state);
         match &outcome {
             Ok(()) => {
                 self.counters.flushes.fetch_add(1, Ordering::Relaxed);

@@ -85,7 +85,7 @@ fn visit_index(
     matchers: &[Matcher],
     visit: Visit<'_>,
 ) -> Result<(), ReadError> {
-    if matchers.is_empty() {
+    if matchers.is_empty() && index.gone().is_none() {
         return visit(index, None);
     }
     let among = postings::find(index, matchers)?;

@@ -8,6 +8,11 @@ pub(crate) trait Postings {
     /// All series.
     fn all(&self) -> Result<RoaringBitmap, ReadError>;
 
+    /// Series that are still in the index and must not be found.
+    fn gone(&self) -> Option<&RoaringBitmap> {
+        None
+    }
+
     /// Adds the series with `name="value"`.
     fn add(&self, name: &str, value: &str, into: &mut RoaringBitmap) -> Result<(), ReadError>;
 
@@ -79,6 +84,9 @@ pub(crate) fn find(
         } else {
             failing_before_negation(index, matcher)?
         };
+    }
+    if let Some(gone) = index.gone() {
+        found -= gone;
     }
     Ok(found)
 }

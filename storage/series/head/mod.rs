@@ -5,6 +5,7 @@
 //! partitions hold the frozen ones they are dropped. An epoch is a journal segment: its first
 //! sample of a series is preceded by the series' definition.
 
+mod forget;
 mod run;
 mod series;
 mod unflushed;
@@ -342,15 +343,8 @@ impl Head {
             if !idle || !series.is_stored() {
                 continue;
             }
-            if let Ok(found) = self.table.find_entry(series.hash, |at| *at == slot) {
-                found.remove();
-            }
-            if let Some(gone) = self.series.remove(slot) {
-                let newest_ms = gone.newest_ms();
-                self.know_nothing(newest_ms.div_euclid(partition_ms) * partition_ms, newest_ms);
-                self.index.remove(slot, &gone.labels);
-                evicted += 1;
-            }
+            self.take_out(slot, partition_ms);
+            evicted += 1;
         }
         evicted
     }

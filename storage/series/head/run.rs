@@ -50,6 +50,15 @@ impl Run {
         }
     }
 
+    /// Forgets the newest sample of an empty run; says whether the run is empty.
+    pub(super) fn forget(&mut self) -> bool {
+        let empty = self.state.count == 0;
+        if empty {
+            *self = Self::new();
+        }
+        empty
+    }
+
     /// First and last time, if there is a sample.
     pub(super) fn range_ms(&self) -> Option<(i64, i64)> {
         (self.state.count > 0).then_some((self.first_ms, self.state.timestamp_ms))

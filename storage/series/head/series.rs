@@ -111,6 +111,11 @@ impl HeadSeries {
         self.frozen = Some(Arc::new(Frozen::after(self.frozen.take(), epoch)));
     }
 
+    /// Forgets the newest sample unless it is one of this epoch; says whether it did.
+    pub(super) fn forget_newest(&mut self) -> bool {
+        self.frozen.is_none() && self.run.forget()
+    }
+
     /// Whether partitions hold all its samples.
     pub(super) fn is_stored(&self) -> bool {
         self.frozen.is_none() && self.late.is_empty() && self.run.state.count == 0

@@ -8,6 +8,7 @@ mod bitmap;
 mod block;
 mod dictionary;
 mod read;
+mod tombstone;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -18,12 +19,15 @@ use redb::{Database, ReadableDatabase, TableDefinition};
 use crate::disk::{DiskError, OpenFile, guarded};
 
 pub(crate) use read::PartitionReader;
+pub(crate) use tombstone::Deletion;
 pub(crate) use write::{PartitionWriter, Stored};
 
 /// Name of the file in the partition's directory.
 const FILE: &str = "data.redb";
 /// Version of the tables below.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
+/// Oldest version that is read; the first write makes it the one of above.
+const VERSION_MIN: u64 = 2;
 
 /// `version`, `series` (how many), `flushes` (how many), `newest_ms` (of all samples).
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
@@ -33,6 +37,10 @@ const SERIES: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("serie
 const POSTINGS: TableDefinition<'static, (&str, &str), &[u8]> = TableDefinition::new("postings");
 /// Pack << 32 | flush to a block.
 const BLOCKS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("blocks");
+/// Number of a deletion to the series and the span that it hides.
+const TOMBSTONES: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("tombstones");
+/// The series of which nothing is left, a roaring bitmap.
+const GONE: TableDefinition<'static, (), &[u8]> = TableDefinition::new("gone");
 
 /// A partition on disk; its file is opened when it is first used.
 #[derive(Debug)]
@@ -103,7 +111,7 @@ impl Partition {
             Some(version) if version > VERSION => {
                 Err(DiskError::Newer { file: file.display().to_string(), version })
             }
-            Some(version) if version < VERSION => {
+            Some(version) if version < VERSION_MIN => {
                 let detail = format!("format version {version}, which no release wrote");
                 Err(DiskError::damaged(file, detail))
             }
@@ -133,9 +141,21 @@ impl Partition {
         &self,
         work: impl FnOnce(&mut PartitionWriter<'_>) -> Result<T, DiskError>,
     ) -> Result<T, DiskError> {
+        self.change(|db, file| write::transaction(db, file, work))
+    }
+
+    /// Hides samples that are stored now; durable when it returns.
+    pub(crate) fn delete(&self, deletion: Deletion) -> Result<(), DiskError> {
+        self.change(|db, file| tombstone::store(db, file, deletion))
+    }
+
+    fn change<T>(
+        &self,
+        work: impl FnOnce(&OpenFile, &Path) -> Result<T, DiskError>,
+    ) -> Result<T, DiskError> {
         let db = self.db()?;
         let file = self.file();
-        let outcome = guarded(&file, || write::transaction(&db, &file, work));
+        let outcome = guarded(&file, || work(&db, &file));
         if outcome.is_err() {
             drop(db);
             self.release_file();

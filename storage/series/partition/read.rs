@@ -11,7 +11,9 @@ use roaring::RoaringBitmap;
 
 use super::block::{Block, PACK, block_range_ms};
 use super::dictionary::DictionaryBlock;
+use super::tombstone::Tombstones;
 use super::{BLOCKS, META, POSTINGS, Partition, SERIES, bitmap};
+use crate::chunk::Damaged;
 use crate::disk::{DiskError, OpenFile, close_guarded, guarded};
 use crate::postings::Postings;
 
@@ -25,6 +27,7 @@ pub(crate) struct PartitionReader {
     tables: Option<Tables>,
     series_len: u32,
     newest_ms: Option<i64>,
+    tombstones: Tombstones,
     cache: Mutex<BlockCache>,
 }
 
@@ -60,7 +63,8 @@ impl PartitionReader {
             Err(TableError::TableDoesNotExist(_)) => (None, 0, Some(i64::MIN)),
             opened => opened.map_err(|error| DiskError::redb(&file, error))?,
         };
-        Ok(Self { file, tables, series_len, newest_ms, cache: Mutex::default() })
+        let tombstones = Tombstones::read(&read, &file)?;
+        Ok(Self { file, tables, series_len, newest_ms, tombstones, cache: Mutex::default() })
     }
 
     /// Time of the newest sample; `None` where an earlier release did not note it.
@@ -137,7 +141,12 @@ impl PartitionReader {
             blocks.sort_by_key(|(key, ..)| *key as u32);
             for (key, local, bytes) in blocks {
                 let block = self.open_block(key, bytes.value())?;
-                let read = block.read(local, from_ms, to_ms, out);
+                let lost = self.tombstones.of(local, key as u32);
+                let read = if lost.is_empty() {
+                    block.read(local, from_ms, to_ms, out)
+                } else {
+                    read_left(&block, local, (from_ms, to_ms), &lost, out)
+                };
                 read.map_err(|error| self.damaged(error))?;
             }
             Ok(())
@@ -208,6 +217,25 @@ impl PartitionReader {
     }
 }
 
+/// Appends what a series has in a block outside the spans that it lost.
+fn read_left(
+    block: &Block,
+    local: u32,
+    (from_ms, to_ms): (i64, i64),
+    lost: &[(i64, i64)],
+    out: &mut Samples,
+) -> Result<(), Damaged> {
+    let mut found = Samples::new();
+    block.read(local, from_ms, to_ms, &mut found)?;
+    for sample in found.iter() {
+        let at = sample.timestamp_ms;
+        if !lost.iter().any(|(from_ms, to_ms)| (*from_ms..=*to_ms).contains(&at)) {
+            out.push(at, sample.value);
+        }
+    }
+    Ok(())
+}
+
 impl Drop for PartitionReader {
     fn drop(&mut self) {
         // The last snapshot of a file that was let go closes it.
@@ -221,6 +249,10 @@ impl Postings for PartitionReader {
         let mut all = RoaringBitmap::new();
         all.insert_range(0..self.series_len);
         Ok(all)
+    }
+
+    fn gone(&self) -> Option<&RoaringBitmap> {
+        Some(&self.tombstones.gone).filter(|gone| !gone.is_empty())
     }
 
     fn add(&self, name: &str, value: &str, into: &mut RoaringBitmap) -> Result<(), ReadError> {

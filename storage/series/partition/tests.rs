@@ -6,6 +6,7 @@ use roaring::RoaringBitmap;
 
 use super::block::{Block, BlockBuilder, block_range_ms, checksum};
 use super::dictionary::DictionaryBlock;
+use super::tombstone::Tombstone;
 use super::{bitmap, dictionary};
 
 fn sets(count: usize) -> Vec<Labels> {
@@ -63,7 +64,13 @@ fn every_bit_of_a_stored_form_is_covered() {
     let dictionary = dictionary::encode(&sets(3)).unwrap();
     let mut postings = Vec::new();
     bitmap::encode(&RoaringBitmap::from_iter([1, 5, 70_000]), &mut postings).unwrap();
-    let forms: [(&[u8], Whole); 3] = [
+    let locals = RoaringBitmap::from_iter([1, 5, 70_000]);
+    let mut tombstone = Vec::new();
+    let lost = Tombstone { bound: 3, from_ms: -7, to_ms: 9, locals };
+    lost.encode(&mut tombstone).unwrap();
+    assert_eq!(Tombstone::decode(&tombstone), Ok(lost));
+    let forms: [(&[u8], Whole); 4] = [
+        (&tombstone, |bytes| Tombstone::decode(bytes).is_ok()),
         (&block, |bytes| Block::open(bytes).is_ok()),
         (&dictionary, |bytes| DictionaryBlock::open(bytes).is_ok()),
         (&postings, |bytes| bitmap::decode(bytes).is_ok()),
@@ -105,6 +112,7 @@ proptest! {
         let mut postings = crc32fast::hash(&raw).to_le_bytes().to_vec();
         postings.extend_from_slice(&raw);
         drop(bitmap::decode(&postings));
+        drop(Tombstone::decode(&postings));
         let body = [&present.to_le_bytes()[..], &raw].concat();
         for body in [&raw, &body] {
             if let Ok(block) = Block::open(&sealed([&[2], &times[..]].concat(), body)) {

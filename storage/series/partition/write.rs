@@ -9,7 +9,7 @@ use roaring::RoaringBitmap;
 
 use super::block::{BlockBuilder, PACK};
 use super::dictionary::{self, DictionaryBlock};
-use super::{BLOCKS, META, POSTINGS, SERIES, VERSION, bitmap};
+use super::{BLOCKS, GONE, META, POSTINGS, SERIES, VERSION, bitmap, tombstone};
 use crate::chunk::Damaged;
 use crate::disk::{DiskError, OpenFile};
 
@@ -30,6 +30,10 @@ pub(crate) struct PartitionWriter<'txn> {
     series: Table<'txn, u32, &'static [u8]>,
     postings: Table<'txn, (&'static str, &'static str), &'static [u8]>,
     blocks: Table<'txn, u64, &'static [u8]>,
+    gone: Table<'txn, (), &'static [u8]>,
+    /// Series of which nothing was left; those that get samples are taken out.
+    gone_set: RoaringBitmap,
+    gone_before: u64,
     series_len: u32,
     flush: u32,
     builder: BlockBuilder,
@@ -62,6 +66,7 @@ pub(super) fn transaction<T>(
         let mut writer = PartitionWriter::open(&txn, file, series_len, flush)?;
         let outcome = work(&mut writer)?;
         writer.finish_pack()?;
+        writer.store_gone()?;
         let series_len = writer.series_len;
         let newest_ms = newest_ms.max(writer.newest_ms);
         drop(writer);
@@ -87,11 +92,16 @@ impl<'txn> PartitionWriter<'txn> {
         flush: u32,
     ) -> Result<Self, DiskError> {
         let failed = |error: redb::TableError| DiskError::redb(file, error);
+        let gone = txn.open_table(GONE).map_err(failed)?;
+        let gone_set = tombstone::read_gone(&gone, file)?;
         Ok(Self {
             file,
             series: txn.open_table(SERIES).map_err(failed)?,
             postings: txn.open_table(POSTINGS).map_err(failed)?,
             blocks: txn.open_table(BLOCKS).map_err(failed)?,
+            gone,
+            gone_before: gone_set.len(),
+            gone_set,
             series_len,
             flush,
             builder: BlockBuilder::new().map_err(|error| DiskError::io(file, &error))?,
@@ -204,9 +214,23 @@ impl<'txn> PartitionWriter<'txn> {
             self.pack = local / PACK;
         }
         self.builder.add(local, samples);
+        if !samples.is_empty() {
+            self.gone_set.remove(local);
+        }
         self.newest_ms = self.newest_ms.max(samples.last().map_or(i64::MIN, |s| s.timestamp_ms));
         self.stored.samples += samples.len() as u64;
         Ok(())
+    }
+
+    /// Notes which series are gone no more.
+    fn store_gone(&mut self) -> Result<(), DiskError> {
+        if self.gone_set.len() == self.gone_before {
+            return Ok(());
+        }
+        bitmap::encode(&self.gone_set, &mut self.bytes)
+            .map_err(|error| DiskError::io(self.file, &error))?;
+        let stored = self.gone.insert((), self.bytes.as_slice());
+        stored.map(drop).map_err(|error| DiskError::redb(self.file, error))
     }
 
     fn finish_pack(&mut self) -> Result<(), DiskError> {

@@ -150,6 +150,28 @@ fn the_length_of_partitions_is_that_of_the_directory() {
 }
 
 #[test]
+fn a_partition_of_the_version_before_is_read_and_written() {
+    let bed = stored();
+    let whole = all(&bed.open());
+    for file in bed.partitions() {
+        let db = redb::Database::create(&file).unwrap();
+        let txn = db.begin_write().unwrap();
+        let meta = redb::TableDefinition::<&str, u64>::new("meta");
+        txn.open_table(meta).unwrap().insert("version", 2).unwrap();
+        txn.delete_table(redb::TableDefinition::<u32, &[u8]>::new("tombstones")).unwrap();
+        txn.delete_table(redb::TableDefinition::<(), &[u8]>::new("gone")).unwrap();
+        txn.commit().unwrap();
+    }
+    let series = bed.open();
+    assert_eq!(all(&series), whole);
+    store(&series, &up(1), START + 60_000, 8.0);
+    series.delete(&[vec![metric::Matcher::equal("instance", "2")]], 0, START).unwrap();
+    assert_eq!(of(&series, &up(1)).len(), 11);
+    assert_eq!(of(&series, &up(2)).len(), 4);
+    assert_eq!(all(&series).len(), 100);
+}
+
+#[test]
 fn a_catalogue_that_is_broken_is_refused_by_name() {
     let bed = stored();
     let catalog = bed.path().join("catalog.redb");
@@ -256,6 +278,9 @@ proptest! {
         let bed = BED.get_or_init(|| {
             let bed = stored();
             let series = bed.open();
+            let selector = vec![metric::Matcher::equal("instance", "5")];
+            series.delete(std::slice::from_ref(&selector), START, START + 1000).unwrap();
+            series.delete(&[selector], START - HOUR, START - 1).unwrap();
             store(&series, &up(1), START + 30_000, 1.0);
             drop(series);
             bed

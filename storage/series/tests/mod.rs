@@ -3,6 +3,7 @@
 mod basics;
 mod crash;
 mod damage;
+mod delete;
 mod lookups;
 mod model;
 mod reopen;

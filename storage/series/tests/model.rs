@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use metric::Matcher;
 use proptest::prelude::*;
 
 use super::{Bed, Data, HOUR, MINUTE, all, append, read, read_last, up};
@@ -26,6 +27,8 @@ enum Step {
     /// Lets time pass, in minutes.
     Pass(i64),
     Expire,
+    /// Deletes some series (as bits) within a range in tens of seconds relative to the clock.
+    Delete(u8, i64, i64),
     /// Reads a range in tens of seconds relative to the clock.
     Read(i64, i64),
 }
@@ -42,6 +45,9 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0_i64..90).prop_map(Step::Pass),
         1 => Just(Step::Expire),
         2 => (-1100_i64..60, 0_i64..600).prop_map(|(from, len)| Step::Read(from, from + len)),
+        2 => (any::<u8>(), -600_i64..60, prop_oneof![0_i64..400, Just(5000)])
+            .prop_map(|(of, from, len)| Step::Delete(of, from, from + len)),
+        1 => any::<u8>().prop_map(|of| Step::Delete(of, -5000, 5000)),
     ]
 }
 
@@ -103,6 +109,15 @@ impl Model {
         }
     }
 
+    fn delete(&mut self, of: impl Fn(u32) -> bool, from_ms: i64, to_ms: i64) {
+        let span = from_ms..=to_ms;
+        for (_, samples) in self.series.iter_mut().filter(|(number, _)| of(**number)) {
+            samples.retain(|at, _| !span.contains(at));
+        }
+        self.taken.retain(|(number, at), _| !of(*number) || !span.contains(at));
+        self.newest.retain(|number, at| !of(*number) || !span.contains(at));
+    }
+
     fn data(&self, from_ms: i64, to_ms: i64) -> Data {
         let mut data = Data::new();
         for (of, samples) in &self.series {
@@ -149,6 +164,16 @@ fn run(steps: Vec<Step>) {
                 series.flush().unwrap();
                 series.expire().unwrap();
                 model.expire(bed.now());
+            }
+            Step::Delete(bits, from, to) => {
+                let of = |number: u32| bits >> number & 1 == 1;
+                let (from_ms, to_ms) = (bed.now() + from * 10_000, bed.now() + to * 10_000);
+                let selectors: Vec<_> = (0..SERIES)
+                    .filter(|number| of(*number))
+                    .map(|number| vec![Matcher::equal("instance", &number.to_string())])
+                    .collect();
+                series.delete(&selectors, from_ms, to_ms).unwrap();
+                model.delete(of, from_ms, to_ms);
             }
             Step::Read(from, to) => {
                 let (from_ms, to_ms) = (bed.now() + from * 10_000, bed.now() + to * 10_000);
