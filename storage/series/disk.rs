@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
 use metric::ReadError;
 use redb::{Database, ReadTransaction, ReadableDatabase, WriteTransaction};
@@ -91,30 +92,39 @@ pub(crate) fn guarded<T>(
     }
 }
 
-/// An open file of redb. It is written when it closes, so that its end is guarded too.
+/// An open file of redb, closed when its last holder goes. It is written when it closes, so that
+/// its end is guarded too.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
     file: PathBuf,
-    /// `None` only while it ends.
-    db: Option<Database>,
+    /// `None` once it is closed.
+    db: RwLock<Option<Database>>,
 }
 
 impl OpenFile {
     /// Keeps a database that lies in `file`.
     pub(crate) fn new(file: &Path, db: Database) -> Self {
-        Self { file: file.to_owned(), db: Some(db) }
+        Self { file: file.to_owned(), db: RwLock::new(Some(db)) }
     }
 
-    /// Begins a snapshot.
+    /// Begins a snapshot; it must not outlive this.
     pub(crate) fn begin_read(&self) -> Result<ReadTransaction, DiskError> {
-        let db = self.db.as_ref().ok_or_else(|| self.closed())?;
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        let db = db.as_ref().ok_or_else(|| self.closed())?;
         db.begin_read().map_err(|error| DiskError::redb(&self.file, error))
     }
 
     /// Begins a change; waits for the one that runs.
     pub(crate) fn begin_write(&self) -> Result<WriteTransaction, DiskError> {
-        let db = self.db.as_ref().ok_or_else(|| self.closed())?;
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        let db = db.as_ref().ok_or_else(|| self.closed())?;
         db.begin_write().map_err(|error| DiskError::redb(&self.file, error))
+    }
+
+    /// Closes it now; snapshots that somebody holds fail from then on.
+    pub(crate) fn close(&self) {
+        let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
+        close_guarded(&self.file, db);
     }
 
     fn closed(&self) -> DiskError {
@@ -124,8 +134,7 @@ impl OpenFile {
 
 impl Drop for OpenFile {
     fn drop(&mut self) {
-        let db = self.db.take();
-        close_guarded(&self.file, db);
+        self.close();
     }
 }
 

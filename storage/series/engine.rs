@@ -7,19 +7,20 @@ use std::sync::{
     Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use metric::Metadata;
 
 use crate::batch::{Appended, Batch};
 use crate::catalog::{Catalog, MetadataBook};
+use crate::compaction::Compacting;
 use crate::disk::DiskError;
 use crate::flush::FlushState;
 use crate::head::{Head, Window};
 use crate::journal::Journal;
 use crate::options::Options;
 use crate::partitions::Partitions;
-use crate::{maintenance, open};
+use crate::{compaction, maintenance, open};
 
 /// Times beyond year 5138 in either direction are refused: partition numbers stay small.
 const TIME_MS_MAX: i64 = 100_000_000_000_000;
@@ -96,7 +97,7 @@ pub struct FlushError {
     pub reason: String,
 }
 
-/// The time-series engine. Cheap to clone; the last clone dropped stops the background thread.
+/// The time-series engine. Cheap to clone; the last clone dropped stops the background threads.
 #[derive(Clone)]
 pub struct Series {
     owner: Arc<Owner>,
@@ -104,10 +105,10 @@ pub struct Series {
 
 struct Owner {
     engine: Arc<Engine>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// What all handles and the background thread share.
+/// What all handles and the background threads share.
 pub(crate) struct Engine {
     pub(crate) dir: PathBuf,
     pub(crate) options: Options,
@@ -117,6 +118,10 @@ pub(crate) struct Engine {
     pub(crate) partitions: Partitions,
     pub(crate) metadata: Mutex<MetadataBook>,
     pub(crate) flushing: Mutex<FlushState>,
+    /// Held by the compaction that runs.
+    pub(crate) compacting: Mutex<Compacting>,
+    /// Whether somebody waits for it.
+    pub(crate) hurry: AtomicBool,
     pub(crate) counters: Counters,
     /// `i64::MAX` keeps for ever.
     pub(crate) retention_ms: AtomicI64,
@@ -136,6 +141,10 @@ pub(crate) struct Counters {
     pub(crate) flushes: AtomicU64,
     pub(crate) flush_failures: AtomicU64,
     pub(crate) evicted: AtomicU64,
+    pub(crate) compactions: AtomicU64,
+    pub(crate) compaction_failures: AtomicU64,
+    pub(crate) compacted_from_bytes: AtomicU64,
+    pub(crate) compacted_to_bytes: AtomicU64,
 }
 
 impl Series {
@@ -145,9 +154,11 @@ impl Series {
     /// A damaged or newer file, or a disk that refuses.
     pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
         let engine = Arc::new(open::open(dir, options)?);
-        let thread = maintenance::start(Arc::clone(&engine))
-            .map_err(|error| OpenError::Io { detail: error.to_string() })?;
-        Ok(Self { owner: Arc::new(Owner { engine, thread: Mutex::new(Some(thread)) }) })
+        let owner = Owner { engine: Arc::clone(&engine), threads: Mutex::default() };
+        let failed = |error: std::io::Error| OpenError::Io { detail: error.to_string() };
+        owner.keep(maintenance::start(Arc::clone(&engine)).map_err(failed)?);
+        owner.keep(compaction::start(engine).map_err(failed)?);
+        Ok(Self { owner: Arc::new(owner) })
     }
 
     /// Appends samples and returns when they are durable. Good samples are kept, bad ones are
@@ -231,12 +242,17 @@ impl fmt::Debug for Series {
 }
 
 impl Owner {
+    fn keep(&self, thread: JoinHandle<()>) {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+    }
+
     fn stop(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            self.engine.stop_thread();
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        self.engine.stop_threads();
+        for thread in threads {
             if thread.join().is_err() {
-                tracing::error!("the maintenance thread of the series engine panicked");
+                tracing::error!("a background thread of the series engine panicked");
             }
         }
     }
@@ -360,7 +376,21 @@ impl Engine {
         self.wake.1.notify_all();
     }
 
-    fn stop_thread(&self) {
+    /// Waits, at most until the engine is closed; says whether it is.
+    pub(crate) fn rest(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        let mut stop = self.wake.0.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if *stop || left.is_zero() {
+                return *stop;
+            }
+            let waited = self.wake.1.wait_timeout(stop, left);
+            (stop, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn stop_threads(&self) {
         *self.wake.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.wake.1.notify_all();
     }

@@ -3,7 +3,8 @@
 //! A sample is appended to its series' run in memory and to the journal; it is acknowledged when
 //! the journal is synced. Flushes move runs into partitions, one redb file for a span of time,
 //! and then the journal behind them goes. Retention deletes whole partitions; a deletion of some
-//! series leaves tombstones that readers apply. FORMAT.md draws every byte on disk.
+//! series leaves tombstones that readers apply; compaction writes a partition anew when its time is
+//! over or something was deleted. FORMAT.md draws every byte on disk.
 //!
 //! Invariants:
 //! - What [`Series::append`] acknowledged survives a killed process and a power failure.
@@ -20,6 +21,7 @@
 mod batch;
 mod catalog;
 mod chunk;
+mod compaction;
 mod delete;
 mod disk;
 mod engine;
@@ -39,6 +41,7 @@ mod slab;
 mod status;
 
 pub use batch::{Appended, Batch, LabelCheck, RejectReason, Rejection};
+pub use compaction::Cleaned;
 pub use delete::{DeleteError, Deleted};
 pub use engine::{AppendError, FlushError, OpenError, Series};
 pub use lookup::Found;

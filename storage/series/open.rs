@@ -58,6 +58,8 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Engine, OpenError> {
         partitions,
         metadata: Mutex::new(book),
         flushing: Mutex::new(FlushState::new(next + 1, &flushed)),
+        compacting: Mutex::default(),
+        hurry: AtomicBool::new(false),
         counters: Counters::default(),
         started: Instant::now(),
         closed: AtomicBool::new(false),

@@ -64,6 +64,8 @@ pub struct Options {
     /// How long a flushed journal segment stays, so that a copy of the directory in progress
     /// still finds it.
     pub journal_keep_ms: u64,
+    /// How long a partition whose time is over must stand unchanged before it is compacted.
+    pub compact_quiet_ms: u64,
     /// Page cache of each open partition in bytes.
     pub cache_bytes: usize,
 }
@@ -86,6 +88,7 @@ impl Options {
             pending_samples_max: 64_000_000,
             idle_ms: HOUR_MS as u64,
             journal_keep_ms: 60_000,
+            compact_quiet_ms: 600_000,
             cache_bytes: 8 << 20,
         }
     }

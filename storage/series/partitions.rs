@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::disk::DiskError;
 use crate::journal::sync_dir;
-use crate::partition::Partition;
+use crate::partition::{Partition, delete_left_over};
 
 /// Suffix of a partition that is being deleted.
 const GONE: &str = "gone";
@@ -59,6 +59,7 @@ impl Partitions {
                 let detail = format!("partitions of this directory begin every {length_ms} ms");
                 return Err(DiskError::damaged(&entry.path(), detail));
             }
+            delete_left_over(&entry.path()).map_err(failed)?;
             let partition = Partition::new(entry.path(), number, length_ms, cache_bytes);
             known.insert(number, Known { partition: Arc::new(partition), expired: None });
         }
@@ -83,6 +84,13 @@ impl Partitions {
         let mut list = self.list();
         list.retain(|partition| partition.from_ms <= to_ms && partition.to_ms > from_ms);
         list
+    }
+
+    /// Whether a partition is still the one of its time.
+    pub(crate) fn is_current(&self, partition: &Arc<Partition>) -> bool {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let current = known.get(&partition.number);
+        current.is_some_and(|known| Arc::ptr_eq(&known.partition, partition))
     }
 
     /// Length of partitions.
@@ -193,7 +201,8 @@ impl Partitions {
         expired
     }
 
-    fn remove(&self, partition: &Partition) -> io::Result<()> {
+    /// Deletes a partition; the caller sees to it that nothing is written meanwhile.
+    pub(crate) fn remove(&self, partition: &Partition) -> io::Result<()> {
         // Renamed first: a half-deleted partition must never look like a whole one.
         let aside = partition.dir().with_extension(GONE);
         if aside.exists() {

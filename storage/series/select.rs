@@ -28,6 +28,15 @@ enum Held {
     Newest(Sample),
 }
 
+/// Matching series in memory.
+struct InMemory {
+    series: Vec<Selected>,
+    /// For each of them where partitions keep it.
+    links: Vec<[Link; 2]>,
+    /// The last compaction that these links know of.
+    renumbered: u64,
+}
+
 struct EngineSelection {
     series: Vec<Selected>,
     readers: Vec<PartitionReader>,
@@ -74,16 +83,19 @@ impl Engine {
         to_ms: i64,
         how: Select,
     ) -> Result<EngineSelection, ReadError> {
-        let (mut series, links) = self.select_in_memory(matchers, from_ms, to_ms, how)?;
+        let InMemory { mut series, links, renumbered } =
+            self.select_in_memory(matchers, from_ms, to_ms, how)?;
         let mut readers = Vec::new();
         let mut by_labels: HashMap<Labels, usize> = HashMap::new();
         for partition in self.partitions.overlapping(from_ms, to_ms) {
             let reader = partition.reader()?;
             let mut found = postings::find(&reader, matchers)?;
             let place = readers.len() as u32;
+            // A compaction since gave the series other numbers: they are found by their labels.
+            let linked = reader.renumbered() <= renumbered;
             for (selected, links) in series.iter_mut().zip(&links) {
                 let link = links.iter().find(|link| link.partition == partition.number);
-                if let Some(link) = link.filter(|link| found.remove(link.local))
+                if let Some(link) = link.filter(|link| linked && found.remove(link.local))
                     && !matches!(selected.held, Held::Newest(_))
                 {
                     selected.places.push((place, link.local));
@@ -116,14 +128,14 @@ impl Engine {
         Ok(EngineSelection { series, readers, from_ms, to_ms })
     }
 
-    /// Matching series in memory, and for each where partitions keep it.
+    /// Matching series in memory.
     fn select_in_memory(
         &self,
         matchers: &[Matcher],
         from_ms: i64,
         to_ms: i64,
         how: Select,
-    ) -> Result<(Vec<Selected>, Vec<[Link; 2]>), ReadError> {
+    ) -> Result<InMemory, ReadError> {
         let oldest_ms = self.oldest_ms(self.options.now.read_ms());
         let head = self.head();
         let found = postings::find(&head.index, matchers)?;
@@ -147,7 +159,7 @@ impl Engine {
             series.push(Selected { labels: at.labels.clone(), held, places: Vec::new() });
             links.push(at.links);
         }
-        Ok((series, links))
+        Ok(InMemory { series, links, renumbered: head.renumbered })
     }
 }
 

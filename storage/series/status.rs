@@ -37,6 +37,14 @@ pub struct Status {
     pub flushes: u64,
     /// Flushes that failed.
     pub flush_failures: u64,
+    /// Partitions that were compacted since the engine was opened.
+    pub compactions: u64,
+    /// Compactions that failed.
+    pub compaction_failures: u64,
+    /// Bytes on disk of compacted partitions before.
+    pub compacted_from_bytes: u64,
+    /// Bytes on disk of compacted partitions after.
+    pub compacted_to_bytes: u64,
     /// Syncs of the journal.
     pub journal_syncs: u64,
     /// Why appends are refused or the last flush failed, if so.
@@ -122,6 +130,10 @@ impl Series {
             oldest_pending_ms: head.oldest_ms(),
             flushes: read(&engine.counters.flushes),
             flush_failures: read(&engine.counters.flush_failures),
+            compactions: read(&engine.counters.compactions),
+            compaction_failures: read(&engine.counters.compaction_failures),
+            compacted_from_bytes: read(&engine.counters.compacted_from_bytes),
+            compacted_to_bytes: read(&engine.counters.compacted_to_bytes),
             journal_syncs: engine.journal.syncs(),
             trouble: refused.or(failed),
             set_aside: engine

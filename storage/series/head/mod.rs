@@ -58,6 +58,8 @@ pub(crate) struct Head {
     /// For the beginning of each partition, up to when it holds samples of series whose past is
     /// not in memory.
     unknown_until_ms: BTreeMap<i64, i64>,
+    /// Number of the last compaction whose partition is forgotten in all links.
+    pub(crate) renumbered: u64,
     /// Oldest sample of this epoch.
     oldest_active_ms: i64,
     /// Oldest sample of epochs before that may not be stored yet.
@@ -79,6 +81,7 @@ impl Default for Head {
             created_total: 0,
             newest_ms: None,
             unknown_until_ms: BTreeMap::new(),
+            renumbered: 0,
             oldest_active_ms: i64::MAX,
             oldest_frozen_ms: i64::MAX,
         }

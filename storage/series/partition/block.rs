@@ -63,6 +63,11 @@ impl BlockBuilder {
         self.chunks.is_empty()
     }
 
+    /// How many samples were added.
+    pub(crate) fn samples(&self) -> usize {
+        self.times.len()
+    }
+
     /// Adds samples, ascending in time, of the series with number `local`; once for a series, and
     /// series in ascending order.
     pub(crate) fn add(&mut self, local: u32, samples: &[Sample]) {

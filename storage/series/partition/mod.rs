@@ -6,19 +6,25 @@
 
 mod bitmap;
 mod block;
+mod compact;
 mod dictionary;
 mod read;
+mod summary;
 mod tombstone;
 mod write;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use redb::{Database, ReadableDatabase, TableDefinition};
 
 use crate::disk::{DiskError, OpenFile, guarded};
 
+pub(crate) use compact::{Pace, delete_left_over};
 pub(crate) use read::PartitionReader;
+pub(crate) use summary::Summary;
 pub(crate) use tombstone::Deletion;
 pub(crate) use write::{PartitionWriter, Stored};
 
@@ -29,7 +35,8 @@ const VERSION: u64 = 3;
 /// Oldest version that is read; the first write makes it the one of above.
 const VERSION_MIN: u64 = 2;
 
-/// `version`, `series` (how many), `flushes` (how many), `newest_ms` (of all samples).
+/// `version`, `series` (how many), `flushes` (how many), `newest_ms` (of all samples), `samples`
+/// (how many), `compacted` (how many flushes there were after the last compaction).
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 /// Number of the first series / 64 to a dictionary block.
 const SERIES: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("series");
@@ -54,6 +61,14 @@ pub(crate) struct Partition {
     dir: PathBuf,
     cache_bytes: usize,
     db: Mutex<Option<Arc<OpenFile>>>,
+    /// Changes of the file since the engine was opened.
+    changes: AtomicU64,
+    changed_at: Mutex<Instant>,
+    summary: Mutex<Option<(u64, Summary)>>,
+    /// Number of the compaction that gave the series their numbers.
+    renumbered: AtomicU64,
+    /// Whether the file's name may not be durable yet.
+    unsynced: AtomicBool,
 }
 
 impl Partition {
@@ -61,7 +76,19 @@ impl Partition {
     pub(crate) fn new(dir: PathBuf, number: i32, length_ms: i64, cache_bytes: usize) -> Self {
         let from_ms = i64::from(number) * length_ms;
         let to_ms = from_ms + length_ms;
-        Self { number, from_ms, to_ms, dir, cache_bytes, db: Mutex::new(None) }
+        Self {
+            number,
+            from_ms,
+            to_ms,
+            dir,
+            cache_bytes,
+            db: Mutex::new(None),
+            changes: AtomicU64::new(0),
+            changed_at: Mutex::new(Instant::now()),
+            summary: Mutex::new(None),
+            renumbered: AtomicU64::new(0),
+            unsynced: AtomicBool::new(false),
+        }
     }
 
     /// Its directory.
@@ -82,7 +109,7 @@ impl Partition {
 
     /// The database, opened or made.
     fn db(&self) -> Result<Arc<OpenFile>, DiskError> {
-        let mut slot = self.db.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.slot();
         if let Some(db) = &*slot {
             return Ok(Arc::clone(db));
         }
@@ -122,7 +149,14 @@ impl Partition {
     /// Lets go of the file, so that the next use opens it anew: redb refuses everything after
     /// one failure of the disk until it is opened again.
     pub(crate) fn release_file(&self) {
-        *self.db.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let db = self.slot().take();
+        if let Some(db) = db {
+            db.close();
+        }
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<OpenFile>>> {
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a snapshot.
@@ -153,9 +187,13 @@ impl Partition {
         &self,
         work: impl FnOnce(&OpenFile, &Path) -> Result<T, DiskError>,
     ) -> Result<T, DiskError> {
+        self.sync_name()?;
         let db = self.db()?;
         let file = self.file();
+        self.note_change();
         let outcome = guarded(&file, || work(&db, &file));
+        // Again, for whoever looked meanwhile.
+        self.note_change();
         if outcome.is_err() {
             drop(db);
             self.release_file();

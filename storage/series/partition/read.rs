@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use metric::{Labels, ReadError, Samples};
@@ -12,7 +13,7 @@ use roaring::RoaringBitmap;
 use super::block::{Block, PACK, block_range_ms};
 use super::dictionary::DictionaryBlock;
 use super::tombstone::Tombstones;
-use super::{BLOCKS, META, POSTINGS, Partition, SERIES, bitmap};
+use super::{BLOCKS, META, POSTINGS, Partition, SERIES, Summary, bitmap};
 use crate::chunk::Damaged;
 use crate::disk::{DiskError, OpenFile, close_guarded, guarded};
 use crate::postings::Postings;
@@ -23,12 +24,32 @@ const CACHE_BYTES_MAX: usize = 4 << 20;
 /// A snapshot of a partition.
 pub(crate) struct PartitionReader {
     file: PathBuf,
-    /// `None` before the first flush.
+    /// `None` before the first flush. It goes before the file does.
     tables: Option<Tables>,
-    series_len: u32,
-    newest_ms: Option<i64>,
+    /// The file stays open as long as the snapshot, though another may have taken its place.
+    _db: Arc<OpenFile>,
+    noted: Noted,
+    renumbered: u64,
     tombstones: Tombstones,
     cache: Mutex<BlockCache>,
+}
+
+/// What the partition notes about itself.
+#[derive(Debug)]
+struct Noted {
+    series: u32,
+    newest_ms: Option<i64>,
+    flushes: u64,
+    samples: Option<u64>,
+    compacted: Option<u64>,
+}
+
+impl Default for Noted {
+    /// Before the first flush.
+    fn default() -> Self {
+        let newest_ms = Some(i64::MIN);
+        Self { series: 0, newest_ms, flushes: 0, samples: Some(0), compacted: None }
+    }
 }
 
 struct Tables {
@@ -45,31 +66,84 @@ struct BlockCache {
 }
 
 impl PartitionReader {
-    pub(super) fn new(partition: &Partition, db: &OpenFile) -> Result<Self, DiskError> {
+    pub(super) fn new(partition: &Partition, db: &Arc<OpenFile>) -> Result<Self, DiskError> {
         let file = partition.file();
         let read = db.begin_read()?;
         let opened = (|| -> Result<_, TableError> {
             let meta = read.open_table(META)?;
-            let series_len = meta.get("series")?.map_or(0, |value| value.value());
-            let newest_ms = meta.get("newest_ms")?.map(|value| value.value().cast_signed());
+            let number = |key| Ok(meta.get(key)?.map(|value| value.value()));
+            let noted = |key| -> Result<Option<u64>, TableError> { number(key) };
+            let noted = Noted {
+                series: noted("series")?.unwrap_or(0) as u32,
+                newest_ms: noted("newest_ms")?.map(u64::cast_signed),
+                flushes: noted("flushes")?.unwrap_or(0),
+                samples: noted("samples")?,
+                compacted: noted("compacted")?,
+            };
             let tables = Tables {
                 series: read.open_table(SERIES)?,
                 postings: read.open_table(POSTINGS)?,
                 blocks: read.open_table(BLOCKS)?,
             };
-            Ok((Some(tables), series_len as u32, newest_ms))
+            Ok((Some(tables), noted))
         })();
-        let (tables, series_len, newest_ms) = match opened {
-            Err(TableError::TableDoesNotExist(_)) => (None, 0, Some(i64::MIN)),
+        let (tables, noted) = match opened {
+            Err(TableError::TableDoesNotExist(_)) => (None, Noted::default()),
             opened => opened.map_err(|error| DiskError::redb(&file, error))?,
         };
         let tombstones = Tombstones::read(&read, &file)?;
-        Ok(Self { file, tables, series_len, newest_ms, tombstones, cache: Mutex::default() })
+        let renumbered = partition.renumbered.load(Ordering::SeqCst);
+        let cache = Mutex::default();
+        Ok(Self { file, tables, _db: Arc::clone(db), noted, renumbered, tombstones, cache })
     }
 
     /// Time of the newest sample; `None` where an earlier release did not note it.
     pub(crate) fn newest_ms(&self) -> Option<i64> {
-        self.newest_ms
+        self.noted.newest_ms
+    }
+
+    /// What the partition holds.
+    pub(super) fn summary(&self) -> Summary {
+        let Noted { series, flushes, samples, compacted, .. } = self.noted;
+        let tombstones = !self.tombstones.is_empty();
+        Summary {
+            series: series - self.tombstones.gone.range_cardinality(..series) as u32,
+            samples,
+            compact: flushes <= compacted.unwrap_or(1) && !tombstones,
+            compacted: compacted.is_some(),
+            tombstones,
+        }
+    }
+
+    /// Number of the compaction that gave the series their numbers, or of one after it.
+    pub(crate) fn renumbered(&self) -> u64 {
+        self.renumbered
+    }
+
+    /// How many numbers of series there are.
+    pub(super) fn series_len(&self) -> u32 {
+        self.noted.series
+    }
+
+    /// Series of which nothing is left.
+    pub(super) fn gone_series(&self) -> &RoaringBitmap {
+        &self.tombstones.gone
+    }
+
+    /// Damage of the file.
+    pub(super) fn missing(&self, detail: &'static str) -> DiskError {
+        DiskError::damaged(&self.file, detail)
+    }
+
+    /// The label sets of a pack.
+    pub(super) fn dictionary_block(&self, pack: u32) -> Result<DictionaryBlock, ReadError> {
+        let missing = || self.damaged("a dictionary block is missing");
+        let tables = self.tables.as_ref().ok_or_else(missing)?;
+        self.guard(|| {
+            let bytes = tables.series.get(pack).map_err(|error| self.failed(error))?;
+            let bytes = bytes.ok_or_else(missing)?;
+            DictionaryBlock::open(bytes.value()).map_err(|error| self.damaged(error))
+        })
     }
 
     fn failed(&self, error: impl Into<redb::Error>) -> ReadError {
@@ -91,17 +165,12 @@ impl PartitionReader {
         locals: &RoaringBitmap,
         mut visit: impl FnMut(u32, Labels) -> Result<(), ReadError>,
     ) -> Result<(), ReadError> {
-        let Some(tables) = &self.tables else { return Ok(()) };
         self.guard(|| {
             let mut open: Option<(u32, DictionaryBlock)> = None;
             for local in locals {
                 let number = local / PACK;
                 if open.as_ref().is_none_or(|(at, _)| *at != number) {
-                    let bytes = tables.series.get(number).map_err(|error| self.failed(error))?;
-                    let bytes =
-                        bytes.ok_or_else(|| self.damaged("a dictionary block is missing"))?;
-                    let block = DictionaryBlock::open(bytes.value());
-                    open = Some((number, block.map_err(|error| self.damaged(error))?));
+                    open = Some((number, self.dictionary_block(number)?));
                 }
                 if let Some((_, block)) = &open {
                     let labels = block.labels((local % PACK) as usize);
@@ -247,7 +316,7 @@ impl Drop for PartitionReader {
 impl Postings for PartitionReader {
     fn all(&self) -> Result<RoaringBitmap, ReadError> {
         let mut all = RoaringBitmap::new();
-        all.insert_range(0..self.series_len);
+        all.insert_range(0..self.noted.series);
         Ok(all)
     }
 

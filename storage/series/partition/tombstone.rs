@@ -99,6 +99,11 @@ impl Tombstones {
         Ok(found)
     }
 
+    /// Whether nothing was deleted.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty() && self.gone.is_empty()
+    }
+
     /// The spans that a series lost in the block of a flush.
     pub(super) fn of(&self, local: u32, flush: u32) -> Vec<(i64, i64)> {
         let meant = |t: &&Tombstone| flush < t.bound && t.locals.contains(local);

@@ -36,6 +36,8 @@ pub(crate) struct PartitionWriter<'txn> {
     gone_before: u64,
     series_len: u32,
     flush: u32,
+    flush_max: u32,
+    compacting: bool,
     builder: BlockBuilder,
     pack: u32,
     bytes: Vec<u8>,
@@ -63,19 +65,25 @@ pub(super) fn transaction<T>(
         let (series_len, flush) = (count("series")?, count("flushes")?);
         let newest = meta.get("newest_ms").map_err(|error| failed(error.into()))?;
         let newest_ms = newest.map_or(i64::MIN, |newest| newest.value().cast_signed());
+        let samples = meta.get("samples").map_err(|error| failed(error.into()))?;
+        // A file of an earlier release does not say how many there were before.
+        let samples = samples.map(|samples| samples.value()).or((flush == 0).then_some(0));
         let mut writer = PartitionWriter::open(&txn, file, series_len, flush)?;
         let outcome = work(&mut writer)?;
         writer.finish_pack()?;
         writer.store_gone()?;
-        let series_len = writer.series_len;
+        let flushes = u64::from(writer.flush_max) + 1;
         let newest_ms = newest_ms.max(writer.newest_ms);
-        drop(writer);
-        for (key, value) in [
+        let mut said = vec![
             ("version", VERSION),
-            ("series", series_len.into()),
-            ("flushes", u64::from(flush) + 1),
+            ("series", writer.series_len.into()),
+            ("flushes", flushes),
             ("newest_ms", newest_ms.cast_unsigned()),
-        ] {
+        ];
+        said.extend(samples.map(|samples| ("samples", samples + writer.stored.samples)));
+        said.extend(writer.compacting.then_some(("compacted", flushes)));
+        drop(writer);
+        for (key, value) in said {
             meta.insert(key, value).map_err(|error| failed(error.into()))?;
         }
         outcome
@@ -104,6 +112,8 @@ impl<'txn> PartitionWriter<'txn> {
             gone_set,
             series_len,
             flush,
+            flush_max: flush,
+            compacting: false,
             builder: BlockBuilder::new().map_err(|error| DiskError::io(file, &error))?,
             pack: 0,
             bytes: Vec::new(),
@@ -220,6 +230,26 @@ impl<'txn> PartitionWriter<'txn> {
         self.newest_ms = self.newest_ms.max(samples.last().map_or(i64::MIN, |s| s.timestamp_ms));
         self.stored.samples += samples.len() as u64;
         Ok(())
+    }
+
+    /// Adds all samples of a series to a new file; series must come in ascending order, each
+    /// once. A pack with many samples gets several blocks, each under a number of a flush.
+    pub(super) fn add_compact(
+        &mut self,
+        local: u32,
+        samples: &[Sample],
+        samples_max: usize,
+    ) -> Result<(), DiskError> {
+        self.compacting = true;
+        if local.is_multiple_of(PACK) {
+            self.finish_pack()?;
+            self.flush = 0;
+        } else if self.builder.samples() + samples.len() > samples_max {
+            self.finish_pack()?;
+            self.flush += 1;
+            self.flush_max = self.flush_max.max(self.flush);
+        }
+        self.add_samples(local, samples)
     }
 
     /// Notes which series are gone no more.

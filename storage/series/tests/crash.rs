@@ -1,6 +1,6 @@
 //! A writing process that is killed at random instants, over and over, on the same files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use metric::{Labels, Metadata};
+use metric::{Labels, Matcher, Metadata};
 
 use super::{Bed, HOUR, MINUTE, START, all, set};
 use crate::{Batch, Options, Series};
@@ -71,13 +71,42 @@ fn child() {
             scope.spawn(move || {
                 for turn in 0..TURNS {
                     step(series, thread, round, turn);
-                    if turns.fetch_add(1, Ordering::Relaxed) % 60 == 59 {
-                        series.flush().unwrap();
+                    match turns.fetch_add(1, Ordering::Relaxed) % 240 {
+                        59 | 119 | 179 => series.flush().unwrap(),
+                        100 => drop(series.clean().unwrap()),
+                        239 => compact(series),
+                        _ => {}
+                    }
+                    if turn % 40 == 39 {
+                        delete(series, thread, turn);
                     }
                 }
             });
         }
     });
+}
+
+/// Compacts whatever is not compact.
+fn compact(series: &Series) {
+    series.engine().compact_where(|_, summary| !summary.compact).unwrap();
+}
+
+/// The series that a thread deletes in a turn.
+fn deleted_by(thread: u32, turn: i64) -> Labels {
+    let (name, thread) = ((turn * 7 % 500).to_string(), thread.to_string());
+    set(&[("__name__", "work"), ("name", &name), ("thread", &thread)])
+}
+
+fn delete(series: &Series, thread: u32, turn: i64) {
+    let say = |what: &str| {
+        let line = format!("{what} {thread} {turn}\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+    };
+    let labels = deleted_by(thread, turn);
+    let selector = labels.iter().map(|label| Matcher::equal(label.name, label.value)).collect();
+    say("deleting");
+    series.delete(&[selector], i64::MIN, i64::MAX).unwrap();
+    say("deleted");
 }
 
 /// One acknowledged turn of a thread.
@@ -104,6 +133,11 @@ fn step(series: &Series, thread: u32, round: i64, turn: i64) {
 #[derive(Default)]
 struct Acknowledged {
     samples: BTreeMap<(String, i64), u64>,
+    /// Times that were deleted and not stored again.
+    gone: BTreeSet<(String, i64)>,
+    /// Times that a deletion might have reached before the kill.
+    unsure: BTreeSet<(String, i64)>,
+    deletions: u64,
     turns: BTreeMap<u32, (i64, i64)>,
     total: u64,
 }
@@ -111,19 +145,39 @@ struct Acknowledged {
 impl Acknowledged {
     fn line(&mut self, round: i64, line: &str) {
         let mut words = line.split(' ');
-        assert_eq!(words.next(), Some("acknowledged"), "the child says: {line}");
+        let what = words.next().unwrap();
+        assert!(["acknowledged", "deleting", "deleted"].contains(&what), "the child says: {line}");
         let thread: u32 = words.next().unwrap().parse().unwrap();
         let turn: i64 = words.next().unwrap().parse().unwrap();
+        if what != "acknowledged" {
+            self.deletion(what == "deleted", &deleted_by(thread, turn).to_string());
+            return;
+        }
         let refused: Vec<&str> = words.next().unwrap().split(',').collect();
         for (position, (labels, at, value)) in samples(thread, round, turn).iter().enumerate() {
             if !refused.contains(&position.to_string().as_str()) {
-                self.samples.entry((labels.to_string(), *at)).or_insert(value.to_bits());
+                let key = (labels.to_string(), *at);
+                self.gone.remove(&key);
+                self.samples.entry(key).or_insert(value.to_bits());
             }
         }
         if turn % 8 == 0 {
             self.turns.insert(thread, (round, turn));
         }
         self.total += 1;
+    }
+}
+
+impl Acknowledged {
+    fn deletion(&mut self, done: bool, labels: &str) {
+        let of = |key: &(String, i64)| key.0 == labels;
+        if done {
+            self.deletions += 1;
+            self.gone.extend(self.unsure.extract_if(.., of));
+        } else {
+            self.unsure.extend(self.samples.keys().filter(|key| of(key)).cloned());
+            self.samples.retain(|key, _| !of(key));
+        }
     }
 }
 
@@ -152,7 +206,12 @@ fn check(bed: &Bed, acknowledged: &Acknowledged, flush: bool) {
         found.extend(samples.into_iter().map(|(at, bits)| ((name.clone(), at), bits)));
     }
     for (sample, bits) in &acknowledged.samples {
-        assert_eq!(found.get(sample), Some(bits), "{sample:?}");
+        if !acknowledged.unsure.contains(sample) {
+            assert_eq!(found.get(sample), Some(bits), "{sample:?}");
+        }
+    }
+    for sample in &acknowledged.gone {
+        assert_eq!(found.get(sample), None, "deleted: {sample:?}");
     }
     for (thread, turn) in &acknowledged.turns {
         let known = series.metadata(Some(&format!("work_{thread}")), 1);
@@ -189,6 +248,8 @@ fn killed_at_any_instant_every_acknowledged_sample_is_found() {
     }
     check(&bed, &acknowledged, true);
     check(&bed, &acknowledged, false);
-    eprintln!("{} turns, {} samples", acknowledged.total, acknowledged.samples.len());
+    let Acknowledged { samples, gone, unsure, deletions, total, .. } = &acknowledged;
+    eprintln!("{total} turns, {} samples, {deletions} deletions", samples.len());
+    eprintln!("{} samples deleted, {} unsure", gone.len(), unsure.len());
     assert!(acknowledged.total > 100);
 }

@@ -1,6 +1,7 @@
 //! Tests of the engine at its interface.
 
 mod basics;
+mod compaction;
 mod crash;
 mod damage;
 mod delete;
@@ -42,6 +43,7 @@ impl Bed {
             partition_ms: HOUR,
             flush_interval_ms: u64::MAX / 2,
             journal_keep_ms: 0,
+            compact_quiet_ms: u64::MAX / 2,
             ..Options::new(move || shown.load(Ordering::SeqCst))
         };
         Self { dir: folder(), clock, options }

@@ -27,6 +27,10 @@ enum Step {
     /// Lets time pass, in minutes.
     Pass(i64),
     Expire,
+    /// Compacts all partitions.
+    Compact,
+    /// Compacts those with tombstones.
+    Clean,
     /// Deletes some series (as bits) within a range in tens of seconds relative to the clock.
     Delete(u8, i64, i64),
     /// Reads a range in tens of seconds relative to the clock.
@@ -44,6 +48,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Crash),
         3 => (0_i64..90).prop_map(Step::Pass),
         1 => Just(Step::Expire),
+        2 => Just(Step::Compact),
+        1 => Just(Step::Clean),
         2 => (-1100_i64..60, 0_i64..600).prop_map(|(from, len)| Step::Read(from, from + len)),
         2 => (any::<u8>(), -600_i64..60, prop_oneof![0_i64..400, Just(5000)])
             .prop_map(|(of, from, len)| Step::Delete(of, from, from + len)),
@@ -165,6 +171,8 @@ fn run(steps: Vec<Step>) {
                 series.expire().unwrap();
                 model.expire(bed.now());
             }
+            Step::Compact => drop(series.engine().compact_where(|_, _| true).unwrap()),
+            Step::Clean => drop(series.clean().unwrap()),
             Step::Delete(bits, from, to) => {
                 let of = |number: u32| bits >> number & 1 == 1;
                 let (from_ms, to_ms) = (bed.now() + from * 10_000, bed.now() + to * 10_000);
@@ -191,6 +199,9 @@ fn run(steps: Vec<Step>) {
     assert_eq!(all(&bed.crashed().open()), wanted);
     series.flush().unwrap();
     assert_eq!(all(&series), wanted);
+    series.engine().compact_where(|_, _| true).unwrap();
+    assert_eq!(all(&series), wanted);
+    assert_eq!(all(&bed.crashed().open()), wanted);
 }
 
 proptest! {
