@@ -13,7 +13,7 @@ const FILE: &str = "lock";
 /// The lock of a directory, held until this is dropped or the process ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -33,7 +33,7 @@ impl Lock {
         file.set_len(0)
             .and_then(|()| writeln!(file, "{}", std::process::id()))
             .map_err(|error| OpenError::io("write", &path, error))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Fails when some process holds the lock; leaves the directory as it is.
@@ -45,6 +45,16 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 Err(OpenError::InUse { dir: dir.to_owned(), holder: holder(&path) })
             }
+        }
+    }
+}
+
+impl Drop for Lock {
+    /// Unlocks by name: a child that was forked a moment ago and has not begun its program yet
+    /// shares the open file, so that closing it here alone would leave the directory locked.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "unlocking the data directory failed");
         }
     }
 }
