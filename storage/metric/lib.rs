@@ -9,6 +9,7 @@
 //! form is compared, hashed and stored as it lies.
 
 mod encoded;
+mod exemplar;
 mod histogram;
 mod labels;
 mod matcher;
@@ -18,6 +19,7 @@ mod reader;
 mod sample;
 
 pub use encoded::{EncodedLabels, push_label};
+pub use exemplar::{EXEMPLAR_CHARS_MAX, Exemplar};
 pub use histogram::{
     Accumulator, Bucket, Buckets, CUSTOM_BUCKETS, DamagedHistogram, Histogram, HistogramDecoder,
     HistogramEncoder, HistogramError, IncompatibleBuckets, Merged, ResetHint, SCHEMA_MAX,

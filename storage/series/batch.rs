@@ -1,9 +1,9 @@
 //! What is appended at once, and what became of it.
 
 use std::hash::BuildHasher;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use metric::{EncodedLabels, LabelError};
+use metric::{EncodedLabels, Exemplar, Histogram, LabelError, stale_nan};
 
 /// One hasher for the whole process, seeded at random: senders cannot aim at collisions.
 static HASHER: LazyLock<foldhash::quality::RandomState> =
@@ -24,6 +24,9 @@ pub type LabelCheck = fn(&[u8]) -> Result<(), &'static str>;
 #[derive(Debug, Default)]
 pub struct Batch<'a> {
     entries: Vec<Entry<'a>>,
+    /// Native histograms with their positions among the entries, ascending.
+    histograms: Vec<(usize, Arc<Histogram>)>,
+    exemplars: Vec<ExemplarEntry<'a>>,
     check: Option<LabelCheck>,
 }
 
@@ -33,6 +36,15 @@ pub(crate) struct Entry<'a> {
     pub(crate) hash: u64,
     pub(crate) timestamp_ms: i64,
     pub(crate) value: f64,
+}
+
+#[derive(Debug)]
+pub(crate) struct ExemplarEntry<'a> {
+    pub(crate) labels: &'a [u8],
+    pub(crate) hash: u64,
+    pub(crate) exemplar: Exemplar,
+    /// How many samples were added before.
+    behind: usize,
 }
 
 impl<'a> Batch<'a> {
@@ -45,7 +57,7 @@ impl<'a> Batch<'a> {
     /// An empty batch with room for samples.
     #[must_use]
     pub fn with_capacity(samples: usize) -> Self {
-        Self { entries: Vec::with_capacity(samples), check: None }
+        Self { entries: Vec::with_capacity(samples), ..Self::default() }
     }
 
     /// Puts label bytes to a check before they become a series. Those of a known series passed
@@ -67,9 +79,38 @@ impl<'a> Batch<'a> {
         self.entries.push(Entry { labels, hash, timestamp_ms, value });
     }
 
-    /// Takes back all samples but the first `len`.
+    /// Adds a native histogram as a sample. A stale one is the stale marker of any series.
+    pub fn push_histogram(
+        &mut self,
+        labels: EncodedLabels<'a>,
+        timestamp_ms: i64,
+        histogram: Arc<Histogram>,
+    ) {
+        if histogram.is_stale() {
+            self.push(labels, timestamp_ms, stale_nan());
+            return;
+        }
+        self.histograms.push((self.entries.len(), histogram));
+        self.push(labels, timestamp_ms, f64::NAN);
+    }
+
+    /// Adds an exemplar of a series that has samples, in this batch or from before. It is taken
+    /// in after all samples.
+    pub fn push_exemplar(&mut self, labels: EncodedLabels<'a>, exemplar: Exemplar) {
+        let labels = labels.as_bytes();
+        let hash = match self.entries.last() {
+            Some(last) if std::ptr::eq(last.labels, labels) => last.hash,
+            _ => hash_labels(labels),
+        };
+        let behind = self.entries.len();
+        self.exemplars.push(ExemplarEntry { labels, hash, exemplar, behind });
+    }
+
+    /// Takes back all samples but the first `len`, and the exemplars that came behind those.
     pub fn truncate(&mut self, len: usize) {
         self.entries.truncate(len);
+        self.histograms.truncate(self.histograms.partition_point(|(at, _)| *at < len));
+        self.exemplars.truncate(self.exemplars.partition_point(|entry| entry.behind <= len));
     }
 
     /// The number of samples.
@@ -78,7 +119,7 @@ impl<'a> Batch<'a> {
         self.entries.len()
     }
 
-    /// Whether nothing was added.
+    /// Whether no sample was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -86,6 +127,15 @@ impl<'a> Batch<'a> {
 
     pub(crate) fn entries(&self) -> &[Entry<'a>] {
         &self.entries
+    }
+
+    /// The histograms from a position on, ascending.
+    pub(crate) fn histograms_from(&self, from: usize) -> &[(usize, Arc<Histogram>)] {
+        &self.histograms[self.histograms.partition_point(|(at, _)| *at < from)..]
+    }
+
+    pub(crate) fn exemplars(&self) -> &[ExemplarEntry<'a>] {
+        &self.exemplars
     }
 
     /// Checks the labels of a series that memory does not know.
@@ -105,6 +155,11 @@ pub struct Appended {
     pub rejected: u64,
     /// Series seen for the first time.
     pub new_series: u64,
+    /// Exemplars stored.
+    pub exemplars: u64,
+    /// Exemplars not stored: out of order, of no known series, too long, or more than memory may
+    /// hold until the next flush.
+    pub exemplars_dropped: u64,
     /// Why samples were refused: the first hundred.
     pub rejections: Vec<Rejection>,
 }

@@ -138,6 +138,8 @@ pub(crate) struct Counters {
     pub(crate) accepted: AtomicU64,
     pub(crate) duplicates: AtomicU64,
     pub(crate) rejected: AtomicU64,
+    pub(crate) exemplars: AtomicU64,
+    pub(crate) exemplars_dropped: AtomicU64,
     pub(crate) flushes: AtomicU64,
     pub(crate) flush_failures: AtomicU64,
     pub(crate) evicted: AtomicU64,
@@ -287,12 +289,21 @@ impl Engine {
             }
             from = to;
         }
+        if !batch.exemplars().is_empty() {
+            let mut head = self.head_mut();
+            self.may_append(&head)?;
+            head.append_exemplars(batch, &window, &mut outcome);
+            ticket = Some(self.journal.enqueue(head.ops.bytes()));
+            head.ops.clear();
+        }
         if let Some(ticket) = ticket {
             self.journal.sync(ticket).map_err(|reason| self.unavailable(&reason))?;
         }
         self.counters.accepted.fetch_add(outcome.accepted, Ordering::Relaxed);
         self.counters.duplicates.fetch_add(outcome.duplicates, Ordering::Relaxed);
         self.counters.rejected.fetch_add(outcome.rejected, Ordering::Relaxed);
+        self.counters.exemplars.fetch_add(outcome.exemplars, Ordering::Relaxed);
+        self.counters.exemplars_dropped.fetch_add(outcome.exemplars_dropped, Ordering::Relaxed);
         Ok(outcome)
     }
 
@@ -347,6 +358,7 @@ impl Engine {
             latest_ms: now_ms.saturating_add(self.options.future_ms).min(TIME_MS_MAX),
             out_of_order_ms: self.options.out_of_order_ms,
             series_max: self.options.series_max,
+            exemplars_max: self.options.exemplars_max,
             labels: self.options.labels,
         }
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use metric::{Labels, Sample};
+use metric::{Exemplar, Labels, Sample};
 
 use crate::disk::DiskError;
 use crate::engine::Engine;
@@ -206,8 +206,9 @@ impl Engine {
             }
             samples.clear();
             item.frozen.copy_to(&mut samples);
-            let mut numbers: Vec<i32> =
-                samples.iter().map(|s| self.partitions.number_of(s.timestamp_ms)).collect();
+            let times = samples.iter().map(|sample| sample.timestamp_ms);
+            let times = times.chain(item.frozen.times_beside());
+            let mut numbers: Vec<i32> = times.map(|at| self.partitions.number_of(at)).collect();
             numbers.sort_unstable();
             numbers.dedup();
             for number in numbers {
@@ -304,9 +305,29 @@ fn store_members(
         item.frozen.copy_to(&mut samples);
         settle(&mut samples, partition.from_ms, partition.to_ms);
         writer.add_samples(local, &samples)?;
+        store_beside(writer, partition, local, &item.frozen)?;
         links.push((item.slot, Link { partition: partition.number, local }));
     }
     Ok(writer.stored())
+}
+
+/// Writes the histograms and exemplars of a series that belong into a partition.
+fn store_beside(
+    writer: &mut PartitionWriter<'_>,
+    partition: &Partition,
+    local: u32,
+    frozen: &Frozen,
+) -> Result<(), DiskError> {
+    let span = partition.from_ms..partition.to_ms;
+    let mut histograms = Vec::new();
+    frozen.copy_histograms_to(&mut histograms);
+    histograms.sort_by_key(|(at, _)| *at);
+    histograms.dedup_by_key(|(at, _)| *at);
+    histograms.retain(|(at, _)| span.contains(at));
+    writer.add_histograms(local, &histograms)?;
+    let within = |exemplar: &&Exemplar| span.contains(&exemplar.timestamp_ms);
+    let exemplars: Vec<Exemplar> = frozen.exemplars().filter(within).cloned().collect();
+    writer.add_exemplars(local, &exemplars)
 }
 
 /// Finds unknown series in the dictionary: after a restart all of them are unknown.

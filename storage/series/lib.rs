@@ -1,6 +1,7 @@
 //! The time-series engine: samples in, durable and small; samples out, by label matchers.
 //!
-//! A sample is appended to its series' run in memory and to the journal; it is acknowledged when
+//! A sample, a number or a native histogram, is appended to its series' run in memory and to the
+//! journal; it is acknowledged when
 //! the journal is synced. Flushes move runs into partitions, one redb file for a span of time,
 //! and then the journal behind them goes. Retention deletes whole partitions; a deletion of some
 //! series leaves tombstones that readers apply; compaction writes a partition anew when its time is
@@ -25,6 +26,7 @@ mod compaction;
 mod delete;
 mod disk;
 mod engine;
+mod exemplars;
 mod flush;
 mod head;
 mod index;
@@ -44,6 +46,7 @@ pub use batch::{Appended, Batch, LabelCheck, RejectReason, Rejection};
 pub use compaction::Cleaned;
 pub use delete::{DeleteError, Deleted};
 pub use engine::{AppendError, FlushError, OpenError, Series};
+pub use exemplars::ExemplarLimits;
 pub use lookup::Found;
 pub use options::{Now, Options};
 pub use status::{Cardinality, PartitionSize, Sizes, Status};

@@ -175,6 +175,14 @@ fn replay_record(
                 let place = slots.get(slot as usize).copied().unwrap_or(u32::MAX);
                 head.restore_sample(place, timestamp_ms, bits);
             }
+            Op::Histogram { slot, timestamp_ms, histogram } => {
+                let place = slots.get(slot as usize).copied().unwrap_or(u32::MAX);
+                head.restore_histogram(place, timestamp_ms, &histogram);
+            }
+            Op::Exemplar { slot, exemplar } => {
+                let place = slots.get(slot as usize).copied().unwrap_or(u32::MAX);
+                head.restore_exemplar(place, &exemplar);
+            }
             Op::Metadata { json } => {
                 let (name, metadata): (String, Metadata) =
                     serde_json::from_slice(json).map_err(|_| Damaged("metadata is not JSON"))?;

@@ -50,6 +50,8 @@ pub struct Options {
     pub future_ms: i64,
     /// Most series in memory; further new ones are refused, known ones go on.
     pub series_max: usize,
+    /// Most exemplars in memory until the next flush; further ones are dropped and counted.
+    pub exemplars_max: u64,
     /// Limits of one label set.
     pub labels: LabelLimits,
     /// Bytes that samples take in memory when a flush begins. The more, the longer the chunks on
@@ -82,6 +84,7 @@ impl Options {
             out_of_order_ms: HOUR_MS,
             future_ms: HOUR_MS / 6,
             series_max: 2_000_000,
+            exemplars_max: 200_000,
             labels: LabelLimits::default(),
             flush_bytes: 64 << 20,
             flush_interval_ms: 2 * HOUR_MS as u64,

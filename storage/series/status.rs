@@ -27,6 +27,10 @@ pub struct Status {
     pub duplicate_samples: u64,
     /// Samples refused.
     pub rejected_samples: u64,
+    /// Exemplars stored since the engine was opened.
+    pub exemplars: u64,
+    /// Exemplars that were not stored.
+    pub dropped_exemplars: u64,
     /// Samples in memory that no partition holds yet.
     pub pending_samples: u64,
     /// Time of the newest sample since the engine was opened.
@@ -125,6 +129,8 @@ impl Series {
             accepted_samples: read(&engine.counters.accepted),
             duplicate_samples: read(&engine.counters.duplicates),
             rejected_samples: read(&engine.counters.rejected),
+            exemplars: read(&engine.counters.exemplars),
+            dropped_exemplars: read(&engine.counters.exemplars_dropped),
             pending_samples: head.pending_samples(),
             newest_ms: head.newest_ms,
             oldest_pending_ms: head.oldest_ms(),

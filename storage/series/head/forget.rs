@@ -22,6 +22,7 @@ impl Head {
             let Some(series) = self.series.get_mut(slot) else { continue };
             let newest_ms = series.newest_ms();
             if !(span.0..=span.1).contains(&newest_ms) {
+                series.forget_older(span);
                 continue;
             }
             if series.is_stored() {

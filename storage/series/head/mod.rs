@@ -5,6 +5,7 @@
 //! partitions hold the frozen ones they are dropped. An epoch is a journal segment: its first
 //! sample of a series is preceded by the series' definition.
 
+mod beside;
 mod forget;
 mod run;
 mod series;
@@ -35,6 +36,7 @@ pub(crate) struct Window {
     pub(crate) latest_ms: i64,
     pub(crate) out_of_order_ms: i64,
     pub(crate) series_max: usize,
+    pub(crate) exemplars_max: u64,
     pub(crate) labels: LabelLimits,
 }
 
@@ -53,6 +55,8 @@ pub(crate) struct Head {
     active_bytes: u64,
     /// Samples of epochs before that are not stored yet.
     pub(crate) frozen_samples: u64,
+    /// Exemplars that are not stored yet.
+    exemplars: u64,
     pub(crate) created_total: u64,
     pub(crate) newest_ms: Option<i64>,
     /// For the beginning of each partition, up to when it holds samples of series whose past is
@@ -78,6 +82,7 @@ impl Default for Head {
             active_samples: 0,
             active_bytes: 0,
             frozen_samples: 0,
+            exemplars: 0,
             created_total: 0,
             newest_ms: None,
             unknown_until_ms: BTreeMap::new(),
@@ -100,7 +105,9 @@ impl Head {
         let mut last: Option<(&[u8], u32)> = None;
         let created_before = self.created_total;
         let entries = &batch.entries()[range.clone()];
+        let mut histograms = batch.histograms_from(range.start).iter().peekable();
         for (position, entry) in range.zip(entries) {
+            let histogram = histograms.next_if(|(at, _)| *at == position);
             if let Some(reason) = outside(entry, window) {
                 outcome.reject(position, entry, reason);
                 continue;
@@ -116,7 +123,12 @@ impl Head {
                 },
             };
             last = Some((entry.labels, slot));
-            match self.push(slot, entry.timestamp_ms, entry.value, window.out_of_order_ms) {
+            let (at_ms, window_ms) = (entry.timestamp_ms, window.out_of_order_ms);
+            let pushed = match histogram {
+                None => self.push(slot, at_ms, entry.value, window_ms),
+                Some((_, histogram)) => self.push_histogram(slot, at_ms, histogram, window_ms),
+            };
+            match pushed {
                 Pushed::Stored => outcome.accepted += 1,
                 Pushed::Known => outcome.duplicates += 1,
                 Pushed::Refused(reason) => outcome.reject(position, entry, reason),
@@ -191,6 +203,15 @@ impl Head {
         Ok(slot)
     }
 
+    /// The series with these labels, in whatever form they came.
+    fn find_known(&self, hash: u64, labels: &[u8], limits: &LabelLimits) -> Option<u32> {
+        self.find(hash, labels).or_else(|| {
+            let labels = EncodedLabels(labels).to_labels(limits).ok()?;
+            let canonical = labels.encoded().as_bytes();
+            self.find(hash_labels(canonical), canonical)
+        })
+    }
+
     /// Whether the series in a slot has these labels.
     fn is(&self, slot: u32, hash: u64, labels: &[u8]) -> bool {
         let series = self.series.get(slot);
@@ -244,14 +265,12 @@ impl Head {
             if let Some(known) = series.value_at(timestamp_ms) {
                 return Pushed::same(bits == known);
             }
+            if series.histogram_at(timestamp_ms).is_some() {
+                return Pushed::same(false);
+            }
         }
-        if series.epoch != self.epoch {
-            series.freeze();
-            series.epoch = self.epoch;
-            self.ops.define(slot, series.labels.encoded().as_bytes());
-        }
-        series.touched = self.tick;
-        if timestamp_ms > newest_ms {
+        series.enter(slot, self.epoch, self.tick, &mut self.ops);
+        if timestamp_ms > series.newest_value_ms() {
             let encoded = series.push(timestamp_ms, bits);
             self.active_bytes += encoded.as_bytes().len() as u64;
             self.ops.sample(slot, encoded.as_bytes());
@@ -260,10 +279,14 @@ impl Head {
             self.active_bytes += LATE_BYTES;
             self.ops.late(slot, timestamp_ms, bits);
         }
+        self.note_sample(timestamp_ms);
+        Pushed::Stored
+    }
+
+    fn note_sample(&mut self, timestamp_ms: i64) {
         self.active_samples += 1;
         self.newest_ms = self.newest_ms.max(Some(timestamp_ms));
         self.oldest_active_ms = self.oldest_active_ms.min(timestamp_ms);
-        Pushed::Stored
     }
 
     /// Takes a series from the journal.
@@ -315,6 +338,7 @@ impl Head {
         if series.frozen.as_ref().is_some_and(|frozen| Arc::ptr_eq(frozen, stored)) {
             series.frozen = None;
             self.frozen_samples = self.frozen_samples.saturating_sub(stored.total());
+            self.exemplars = self.exemplars.saturating_sub(stored.exemplars().count() as u64);
         }
     }
 

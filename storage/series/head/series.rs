@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use metric::{Labels, Sample};
+use metric::{Exemplar, Histogram, Labels, Sample};
 
+use super::beside::{Beside, BesideEpoch};
 use super::run::Run;
 use super::unflushed::{Epoch, Frozen, Unflushed};
 use crate::chunk::{Encoded, StreamState};
+use crate::journal::OpWriter;
 
 /// A series in memory.
 #[derive(Debug)]
@@ -17,6 +19,8 @@ pub(crate) struct HeadSeries {
     run: Run,
     /// Samples of this epoch behind the newest one: times and bits.
     late: BTreeMap<i64, u64>,
+    /// Made when the first histogram or exemplar comes, and then there as long as the series.
+    beside: Option<Box<Beside>>,
     pub(crate) frozen: Option<Arc<Frozen>>,
     /// Where the last two partitions keep this series.
     pub(crate) links: [Link; 2],
@@ -56,6 +60,7 @@ impl HeadSeries {
             hash,
             run: Run::new(),
             late: BTreeMap::new(),
+            beside: None,
             frozen: None,
             links: [none; 2],
             epoch,
@@ -66,11 +71,21 @@ impl HeadSeries {
 
     /// Time of the newest sample since the series came into memory, `i64::MIN` before the first.
     pub(super) fn newest_ms(&self) -> i64 {
+        let histogram_ms = self.beside.as_ref().map_or(i64::MIN, |b| b.newest_histogram_ms());
+        self.newest_value_ms().max(histogram_ms)
+    }
+
+    /// The same of samples that are numbers.
+    pub(super) fn newest_value_ms(&self) -> i64 {
         self.run.state.timestamp_ms
     }
 
-    /// The newest sample since the series came into memory, stored in a partition or not.
+    /// The newest sample since the series came into memory, stored in a partition or not; of a
+    /// series with histograms it is not known.
     pub(super) fn newest(&self) -> Option<Sample> {
+        if self.beside.as_ref().is_some_and(|b| b.newest_histogram_ms() > i64::MIN) {
+            return None;
+        }
         let StreamState { timestamp_ms, bits, .. } = self.run.state;
         (timestamp_ms > i64::MIN).then(|| sample((timestamp_ms, bits)))
     }
@@ -86,6 +101,37 @@ impl HeadSeries {
             .copied()
             .or_else(|| self.run.value_at(timestamp_ms))
             .or_else(|| self.frozen.as_ref()?.value_at(timestamp_ms))
+    }
+
+    /// Begins the epoch for this series, if it did not yet: what was before is frozen, and the
+    /// journal is told what the slot means.
+    pub(super) fn enter(&mut self, slot: u32, epoch: u32, tick: u32, ops: &mut OpWriter) {
+        if self.epoch != epoch {
+            self.freeze();
+            self.epoch = epoch;
+            ops.define(slot, self.labels.encoded().as_bytes());
+        }
+        self.touched = tick;
+    }
+
+    /// The histogram at a time, if memory knows it.
+    pub(super) fn histogram_at(&self, timestamp_ms: i64) -> Option<Arc<Histogram>> {
+        let beside = self.beside.as_ref()?;
+        beside
+            .histograms()
+            .at(timestamp_ms)
+            .or_else(|| self.frozen.as_ref()?.histogram_at(timestamp_ms))
+    }
+
+    /// Histograms and exemplars, to append to.
+    pub(super) fn beside_mut(&mut self) -> &mut Beside {
+        self.beside.get_or_insert_default()
+    }
+
+    /// The exemplars that no partition holds, oldest first.
+    pub(crate) fn exemplars(&self) -> impl Iterator<Item = &Exemplar> {
+        let frozen = self.frozen.iter().flat_map(|frozen| frozen.exemplars());
+        frozen.chain(self.beside.iter().flat_map(|beside| beside.exemplars()))
     }
 
     /// Appends a sample behind the newest one and returns its streaming form.
@@ -104,21 +150,46 @@ impl HeadSeries {
         let in_run = self.run.state.count;
         let late_range = late.first_key_value().zip(late.last_key_value());
         let late_range = late_range.map(|((first, _), (last, _))| (*first, *last));
-        let Some((first_ms, last_ms)) = widest(self.run.range_ms(), late_range) else { return };
+        let beside_range = self.beside.as_ref().and_then(|beside| beside.range_ms());
+        let range = widest(widest(self.run.range_ms(), late_range), beside_range);
+        let Some((first_ms, last_ms)) = range else { return };
         let late: Vec<Sample> = late.into_iter().map(sample).collect();
-        let count = in_run + late.len() as u32;
-        let epoch = Epoch { run: self.run.take(), in_run, late, count, first_ms, last_ms };
+        let beside = self.beside.as_mut().map_or_else(BesideEpoch::default, |b| b.take());
+        let count = in_run + (late.len() + beside.histograms.len()) as u32;
+        let run = self.run.take();
+        let epoch = Epoch { run, in_run, late, beside, count, first_ms, last_ms };
         self.frozen = Some(Arc::new(Frozen::after(self.frozen.take(), epoch)));
     }
 
     /// Forgets the newest sample unless it is one of this epoch; says whether it did.
     pub(super) fn forget_newest(&mut self) -> bool {
-        self.frozen.is_none() && self.run.forget()
+        let beside_stored = self.beside.as_ref().is_none_or(|beside| beside.is_stored());
+        let forgotten = self.frozen.is_none() && beside_stored && self.run.forget();
+        if forgotten && let Some(beside) = &mut self.beside {
+            beside.forget();
+        }
+        forgotten
+    }
+
+    /// Forgets the newest number, and the newest histogram, where it lies in a span and is stored.
+    /// The newest of both stays: it lies elsewhere.
+    pub(super) fn forget_older(&mut self, span: (i64, i64)) {
+        let Some(beside) = self.beside.as_mut().filter(|_| self.frozen.is_none()) else { return };
+        let within = |at: i64| (span.0..=span.1).contains(&at);
+        if within(beside.newest_histogram_ms()) && beside.is_stored() {
+            beside.forget();
+        }
+        if within(self.run.state.timestamp_ms) && self.late.is_empty() {
+            self.run.forget();
+        }
     }
 
     /// Whether partitions hold all its samples.
     pub(super) fn is_stored(&self) -> bool {
-        self.frozen.is_none() && self.late.is_empty() && self.run.state.count == 0
+        self.frozen.is_none()
+            && self.late.is_empty()
+            && self.run.state.count == 0
+            && self.beside.as_ref().is_none_or(|beside| beside.is_stored())
     }
 
     /// First and last time of the samples in memory.
@@ -126,14 +197,22 @@ impl HeadSeries {
         let frozen = self.frozen.as_ref().map(|frozen| frozen.range_ms());
         let late = self.late.first_key_value().zip(self.late.last_key_value());
         let late = late.map(|((first, _), (last, _))| (*first, *last));
-        widest(widest(frozen, self.run.range_ms()), late)
+        let beside = self.beside.as_ref().and_then(|beside| beside.range_ms());
+        widest(widest(widest(frozen, self.run.range_ms()), late), beside)
     }
 
     /// The samples of a range in memory as they are now, and perhaps some more.
     pub(crate) fn unflushed(&self, from_ms: i64, to_ms: i64) -> Unflushed {
         let late = self.late.range(from_ms..=to_ms).map(|(at, bits)| sample((*at, *bits)));
         let active = self.run.blocks(from_ms, to_ms);
-        Unflushed { frozen: self.frozen.clone(), active, late: late.collect() }
+        let histograms = self.beside.as_ref().map(|beside| beside.histograms().clone());
+        let frozen = self.frozen.clone();
+        Unflushed {
+            frozen,
+            active,
+            late: late.collect(),
+            histograms: histograms.unwrap_or_default(),
+        }
     }
 
     /// Remembers where a partition keeps it.
@@ -154,7 +233,7 @@ impl HeadSeries {
 }
 
 /// The range that holds both.
-fn widest(one: Option<(i64, i64)>, other: Option<(i64, i64)>) -> Option<(i64, i64)> {
+pub(super) fn widest(one: Option<(i64, i64)>, other: Option<(i64, i64)>) -> Option<(i64, i64)> {
     match (one, other) {
         (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
         (one, other) => one.or(other),

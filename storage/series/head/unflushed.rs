@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use metric::{Sample, Samples};
+use metric::{Exemplar, Histogram, Sample, Samples};
 
+use super::beside::{BesideEpoch, HistogramRun};
 use super::run::{self, Block};
 
 /// The samples of epochs that ended, waiting to be stored; several epochs when flushes failed.
@@ -22,7 +23,8 @@ pub(super) struct Epoch {
     pub(super) in_run: u32,
     /// What came behind it, sorted by time.
     pub(super) late: Vec<Sample>,
-    /// Number of samples.
+    pub(super) beside: BesideEpoch,
+    /// Number of samples, histograms included.
     pub(super) count: u32,
     pub(super) first_ms: i64,
     pub(super) last_ms: i64,
@@ -34,6 +36,7 @@ pub(crate) struct Unflushed {
     pub(super) frozen: Option<Arc<Frozen>>,
     pub(super) active: Vec<Block>,
     pub(super) late: Vec<Sample>,
+    pub(super) histograms: HistogramRun,
 }
 
 impl Frozen {
@@ -60,7 +63,30 @@ impl Frozen {
         self.epochs.iter().map(|epoch| u64::from(epoch.count)).sum()
     }
 
-    /// Appends all samples, oldest epoch first; the caller sorts.
+    /// Appends all histograms, oldest epoch first; the caller sorts.
+    pub(crate) fn copy_histograms_to(&self, out: &mut Vec<(i64, Arc<Histogram>)>) {
+        for epoch in &self.epochs {
+            epoch.beside.histograms.copy_to(out);
+        }
+    }
+
+    /// All exemplars, oldest epoch first.
+    pub(crate) fn exemplars(&self) -> impl Iterator<Item = &Exemplar> {
+        self.epochs.iter().flat_map(|epoch| &epoch.beside.exemplars)
+    }
+
+    /// Times of histograms and exemplars.
+    pub(crate) fn times_beside(&self) -> impl Iterator<Item = i64> {
+        let histograms = self.epochs.iter().flat_map(|epoch| epoch.beside.histograms.times());
+        histograms.copied().chain(self.exemplars().map(|exemplar| exemplar.timestamp_ms))
+    }
+
+    /// The histogram at a time.
+    pub(super) fn histogram_at(&self, timestamp_ms: i64) -> Option<Arc<Histogram>> {
+        self.epochs.iter().find_map(|epoch| epoch.beside.histograms.at(timestamp_ms))
+    }
+
+    /// Appends all numbers, oldest epoch first; the caller sorts.
     pub(crate) fn copy_to(&self, out: &mut Vec<Sample>) {
         for epoch in &self.epochs {
             run::copy_to(&epoch.run, out);
@@ -89,10 +115,12 @@ impl Unflushed {
             if epoch.first_ms <= to_ms && epoch.last_ms >= from_ms {
                 run::read(&epoch.run, from_ms, to_ms, out);
                 read_late(&epoch.late, from_ms, to_ms, out);
+                epoch.beside.histograms.read(from_ms, to_ms, out);
             }
         }
         run::read(&self.active, from_ms, to_ms, out);
         read_late(&self.late, from_ms, to_ms, out);
+        self.histograms.read(from_ms, to_ms, out);
     }
 }
 

@@ -12,15 +12,25 @@
 //!                and its stream begins anew
 //!   2 late       zigzag varint time, eight bytes of value: a sample out of order
 //!   3 metadata   varint length, JSON `[name, {"type", "help", "unit"}]`
+//!   4 histogram  zigzag varint time, varint length, a histogram relative to the one of the same
+//!                series before it in this segment, as the codec of histograms writes it
+//!   5 exemplar   zigzag varint time, eight bytes of value, varint length, label bytes
 //! ```
 //!
 //! A segment defines every series that it uses, so that it is read without any other.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+use metric::{EncodedLabels, Exemplar, Histogram, HistogramDecoder, LabelLimits};
 
 use crate::chunk::{Damaged, StreamState, varint};
 
 const DEFINE: u8 = 1;
 const LATE: u8 = 2;
 const METADATA: u8 = 3;
+const HISTOGRAM: u8 = 4;
+const EXEMPLAR: u8 = 5;
 
 /// Largest reference that a reader believes.
 const SLOT_MAX: u32 = 1 << 27;
@@ -77,6 +87,24 @@ impl OpWriter {
         self.out.extend_from_slice(json);
     }
 
+    /// A histogram as the series' encoder wrote it.
+    pub(crate) fn histogram(&mut self, slot: u32, timestamp_ms: i64, encoded: &[u8]) {
+        self.special(slot, HISTOGRAM);
+        varint::put_signed(&mut self.out, timestamp_ms);
+        varint::put(&mut self.out, encoded.len() as u64);
+        self.out.extend_from_slice(encoded);
+    }
+
+    /// An exemplar of a series.
+    pub(crate) fn exemplar(&mut self, slot: u32, exemplar: &Exemplar) {
+        self.special(slot, EXEMPLAR);
+        varint::put_signed(&mut self.out, exemplar.timestamp_ms);
+        self.out.extend_from_slice(&exemplar.value.to_bits().to_le_bytes());
+        let labels = exemplar.labels.encoded().as_bytes();
+        varint::put(&mut self.out, labels.len() as u64);
+        self.out.extend_from_slice(labels);
+    }
+
     fn special(&mut self, slot: u32, kind: u8) {
         self.head(slot, 1);
         self.out.push(kind);
@@ -91,7 +119,7 @@ impl OpWriter {
 }
 
 /// One operation read back.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Op<'a> {
     /// See [`OpWriter::define`].
     Define {
@@ -109,6 +137,22 @@ pub(crate) enum Op<'a> {
         /// Bits of its value.
         bits: u64,
     },
+    /// A native histogram in order or late.
+    Histogram {
+        /// Reference within the segment.
+        slot: u32,
+        /// Its time.
+        timestamp_ms: i64,
+        /// The histogram.
+        histogram: Arc<Histogram>,
+    },
+    /// See [`OpWriter::exemplar`].
+    Exemplar {
+        /// Reference within the segment.
+        slot: u32,
+        /// The exemplar.
+        exemplar: Exemplar,
+    },
     /// See [`OpWriter::metadata`].
     Metadata {
         /// JSON.
@@ -121,6 +165,7 @@ pub(crate) enum Op<'a> {
 pub(crate) struct OpReader {
     previous: u32,
     streams: Vec<Option<StreamState>>,
+    histograms: HashMap<u32, HistogramDecoder>,
 }
 
 impl OpReader {
@@ -148,6 +193,7 @@ impl OpReader {
                     self.streams.resize(slot as usize + 1, None);
                 }
                 self.streams[slot as usize] = Some(StreamState::default());
+                self.histograms.remove(&slot);
                 Ok(Op::Define { slot, labels })
             }
             [LATE] => {
@@ -159,6 +205,29 @@ impl OpReader {
             [METADATA] => {
                 let len = varint::take_len(bytes, usize::MAX)?;
                 Ok(Op::Metadata { json: varint::take_bytes(bytes, len)? })
+            }
+            [HISTOGRAM] => {
+                self.stream(slot)?;
+                let timestamp_ms = varint::take_signed(bytes)?;
+                let len = varint::take_len(bytes, usize::MAX)?;
+                let mut encoded = varint::take_bytes(bytes, len)?;
+                let decoder = self.histograms.entry(slot).or_default();
+                let histogram = decoder.next(&mut encoded);
+                let histogram = histogram.map_err(|_| Damaged("histogram does not decode"))?;
+                if !encoded.is_empty() {
+                    return Err(Damaged("bytes after a histogram's end"));
+                }
+                Ok(Op::Histogram { slot, timestamp_ms, histogram })
+            }
+            [EXEMPLAR] => {
+                self.stream(slot)?;
+                let timestamp_ms = varint::take_signed(bytes)?;
+                let value = f64::from_bits(varint::take_u64(bytes)?);
+                let len = varint::take_len(bytes, usize::MAX)?;
+                let labels = EncodedLabels(varint::take_bytes(bytes, len)?)
+                    .to_labels(&LabelLimits::UNLIMITED)
+                    .map_err(|_| Damaged("labels of an exemplar are wrong"))?;
+                Ok(Op::Exemplar { slot, exemplar: Exemplar { timestamp_ms, value, labels } })
             }
             _ => Err(Damaged("unknown operation")),
         }

@@ -1,7 +1,7 @@
 //! One journal file: a header, then records, each the operations of one group of appends.
 //!
 //! ```text
-//! header   "OMSERJNL"   version u16 = 1   reserved u16   reserved u32   segment number u64
+//! header   "OMSERJNL"   version u16 = 2   reserved u16   reserved u32   segment number u64
 //! record   magic u32    stored length u32   raw length u32   record number u32   crc32 u32
 //!          payload: zstd of the operations
 //! ```
@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 use crate::chunk::Damaged;
 
 const FILE_MAGIC: &[u8; 8] = b"OMSERJNL";
-const VERSION: u16 = 1;
+/// Version 1 knew neither histograms nor exemplars; it is read.
+const VERSION: u16 = 2;
 const HEADER_LEN: usize = 24;
 const RECORD_MAGIC: u32 = 0x4c52_4a53;
 const RECORD_HEADER_LEN: usize = 20;

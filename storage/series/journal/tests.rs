@@ -1,7 +1,9 @@
 //! Tests of the journal's forms: what is written is read, and any bytes are read without a panic.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use metric::{Buckets, Exemplar, Histogram, HistogramEncoder, Labels};
 use proptest::prelude::*;
 
 use super::*;
@@ -13,6 +15,20 @@ enum Said {
     Sample(u32, i64, u64),
     Late(u32, i64, u64),
     Metadata(Vec<u8>),
+    /// Reference, time, and how many observations.
+    Histogram(u32, i64, u8),
+    Exemplar(u32, i64, u64),
+}
+
+fn histogram(observations: u8) -> Arc<Histogram> {
+    let count = f64::from(observations);
+    let positive = Buckets::dense(i32::from(observations / 16), vec![count; 3]).unwrap();
+    Arc::new(Histogram { count: 3.0 * count, sum: count, positive, ..Histogram::default() })
+}
+
+fn exemplar(timestamp_ms: i64, bits: u64) -> Exemplar {
+    let labels = Labels::new([("trace_id", format!("{bits:x}").as_str())]).unwrap();
+    Exemplar { timestamp_ms, value: f64::from_bits(bits), labels }
 }
 
 fn said() -> impl Strategy<Value = Said> {
@@ -24,6 +40,10 @@ fn said() -> impl Strategy<Value = Said> {
         2 => (0_u32..5, any::<i64>(), any::<u64>())
             .prop_map(|(slot, at, bits)| Said::Late(slot * 9000, at, bits)),
         1 => bytes().prop_map(Said::Metadata),
+        2 => (0_u32..5, any::<i64>(), any::<u8>())
+            .prop_map(|(slot, at, seen)| Said::Histogram(slot * 9000, at, seen)),
+        1 => (0_u32..5, any::<i64>(), any::<u64>())
+            .prop_map(|(slot, at, bits)| Said::Exemplar(slot * 9000, at, bits)),
     ]
 }
 
@@ -31,11 +51,15 @@ proptest! {
     #[test]
     fn operations_are_read_as_they_were_written(script in prop::collection::vec(said(), 0..60)) {
         let mut writer = OpWriter::default();
-        let mut streams: std::collections::BTreeMap<u32, StreamState> = Default::default();
+        let mut streams: BTreeMap<u32, (StreamState, HistogramEncoder)> = BTreeMap::new();
         let mut wanted = Vec::new();
         for said in &script {
             let slot = match said {
-                Said::Define(slot, _) | Said::Sample(slot, ..) | Said::Late(slot, ..) => *slot,
+                Said::Define(slot, _)
+                | Said::Sample(slot, ..)
+                | Said::Late(slot, ..)
+                | Said::Histogram(slot, ..)
+                | Said::Exemplar(slot, ..) => *slot,
                 Said::Metadata(json) => {
                     writer.metadata(json);
                     wanted.push(said.clone());
@@ -44,9 +68,9 @@ proptest! {
             };
             if let Said::Define(_, labels) = said {
                 writer.define(slot, labels);
-                streams.insert(slot, StreamState::default());
+                streams.insert(slot, Default::default());
             }
-            let Some(stream) = streams.get_mut(&slot) else { continue };
+            let Some((stream, encoder)) = streams.get_mut(&slot) else { continue };
             match said {
                 Said::Sample(_, at, bits) => {
                     let mut encoded = Vec::new();
@@ -54,6 +78,12 @@ proptest! {
                     writer.sample(slot, &encoded);
                 }
                 Said::Late(_, at, bits) => writer.late(slot, *at, *bits),
+                Said::Histogram(_, at, seen) => {
+                    let mut encoded = Vec::new();
+                    encoder.push(&histogram(*seen), &mut encoded);
+                    writer.histogram(slot, *at, &encoded);
+                }
+                Said::Exemplar(_, at, bits) => writer.exemplar(slot, &exemplar(*at, *bits)),
                 _ => {}
             }
             wanted.push(said.clone());
@@ -62,13 +92,21 @@ proptest! {
         let mut rest = writer.bytes();
         for said in wanted {
             let op = reader.take(&mut rest).unwrap();
-            match &said {
-                Said::Define(slot, labels) => prop_assert_eq!(op, Op::Define { slot: *slot, labels }),
+            let wanted = match &said {
+                Said::Define(slot, labels) => Op::Define { slot: *slot, labels },
                 Said::Sample(slot, at, bits) | Said::Late(slot, at, bits) => {
-                    prop_assert_eq!(op, Op::Sample { slot: *slot, timestamp_ms: *at, bits: *bits });
+                    Op::Sample { slot: *slot, timestamp_ms: *at, bits: *bits }
                 }
-                Said::Metadata(json) => prop_assert_eq!(op, Op::Metadata { json }),
-            }
+                Said::Histogram(slot, at, seen) => {
+                    let histogram = histogram(*seen);
+                    Op::Histogram { slot: *slot, timestamp_ms: *at, histogram }
+                }
+                Said::Exemplar(slot, at, bits) => {
+                    Op::Exemplar { slot: *slot, exemplar: exemplar(*at, *bits) }
+                }
+                Said::Metadata(json) => Op::Metadata { json },
+            };
+            prop_assert_eq!(format!("{op:?}"), format!("{wanted:?}"));
         }
         prop_assert!(rest.is_empty());
     }

@@ -1,9 +1,7 @@
 //! A block: the chunks of up to 64 neighbouring series that one flush brought.
 //!
 //! ```text
-//! header    version u8 = 2   first time i64   last time i64   raw length u32   crc32 u32
-//!           (of the header before it and the payload as stored), all little-endian
-//! payload   zstd of:
+//! frame     version 2, see frame.rs, of:
 //!   present   u64: which of the 64 series have chunks here
 //!   directory for each present series: varint number of chunks; for each chunk: varint length,
 //!             varint first time less the block's, varint last time less the chunk's first
@@ -12,21 +10,18 @@
 
 use metric::{Sample, Samples};
 
+use super::frame::{self, Framer};
 use crate::chunk::{self, Damaged, SAMPLES_MAX, varint};
 
 /// Series in a pack.
 pub(crate) const PACK: u32 = 64;
 const VERSION: u8 = 2;
-const HEADER_LEN: usize = 25;
-/// Largest payload, raw.
-const RAW_LEN_MAX: usize = 256 << 20;
 /// Samples put into one chunk by a flush: reading a part of a series decodes little more.
 const CHUNK_SAMPLES: usize = 240;
-const LEVEL: i32 = 1;
 
 /// Puts samples of a pack's series together into a block.
 pub(crate) struct BlockBuilder {
-    compressor: zstd::bulk::Compressor<'static>,
+    framer: Framer,
     present: u64,
     chunks: Vec<PlannedChunk>,
     times: Vec<i64>,
@@ -47,7 +42,7 @@ impl BlockBuilder {
     /// An empty builder.
     pub(crate) fn new() -> std::io::Result<Self> {
         Ok(Self {
-            compressor: zstd::bulk::Compressor::new(LEVEL)?,
+            framer: Framer::new()?,
             present: 0,
             chunks: Vec::new(),
             times: Vec::new(),
@@ -108,14 +103,7 @@ impl BlockBuilder {
             next += of_series;
         }
         self.raw.extend_from_slice(&bodies);
-        let payload = self.compressor.compress(&self.raw)?;
-        out.clear();
-        out.push(VERSION);
-        out.extend_from_slice(&self.first_ms.to_le_bytes());
-        out.extend_from_slice(&self.last_ms.to_le_bytes());
-        out.extend_from_slice(&(self.raw.len() as u32).to_le_bytes());
-        out.extend_from_slice(&checksum(out, &payload).to_le_bytes());
-        out.extend_from_slice(&payload);
+        self.framer.seal(VERSION, (self.first_ms, self.last_ms), &self.raw, out)?;
         self.present = 0;
         self.chunks.clear();
         self.times.clear();
@@ -125,22 +113,9 @@ impl BlockBuilder {
     }
 }
 
-/// The checksum of a header up to its own place and of the payload.
-pub(super) fn checksum(header: &[u8], payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(header);
-    hasher.update(payload);
-    hasher.finalize()
-}
-
 /// First and last time of a block, without decompressing it.
 pub(crate) fn block_range_ms(block: &[u8]) -> Result<(i64, i64), Damaged> {
-    let (&version, mut rest) = block.split_first().ok_or(Damaged("block cut off"))?;
-    if version != VERSION {
-        return Err(Damaged("block of an unknown version"));
-    }
-    let first_ms = varint::take_u64(&mut rest)? as i64;
-    Ok((first_ms, varint::take_u64(&mut rest)? as i64))
+    frame::range_ms(block, VERSION)
 }
 
 /// A block, decompressed, with its directory.
@@ -165,21 +140,7 @@ impl Block {
     /// Decompresses a block and reads its directory.
     pub(crate) fn open(block: &[u8]) -> Result<Self, Damaged> {
         let (first_ms, _) = block_range_ms(block)?;
-        let (header, payload) =
-            block.split_at_checked(HEADER_LEN).ok_or(Damaged("block cut off"))?;
-        let word = |at: usize| header[at..].first_chunk::<4>().map(|w| u32::from_le_bytes(*w));
-        let (raw_len, crc) = (word(17).unwrap_or(0) as usize, word(21).unwrap_or(0));
-        if checksum(&header[..HEADER_LEN - 4], payload) != crc {
-            return Err(Damaged("checksum of a block differs"));
-        }
-        if raw_len > RAW_LEN_MAX {
-            return Err(Damaged("block too large"));
-        }
-        let raw = zstd::bulk::decompress(payload, raw_len)
-            .map_err(|_| Damaged("block does not decompress"))?;
-        if raw.len() != raw_len {
-            return Err(Damaged("block of another length than stated"));
-        }
+        let raw = frame::open(block, VERSION)?;
         let chunks = read_directory(first_ms, &raw)?;
         Ok(Self { first_ms, raw, chunks })
     }

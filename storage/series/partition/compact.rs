@@ -9,12 +9,14 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use metric::{Labels, ReadError, Sample, Samples};
+use metric::{Exemplar, Labels, ReadError, Sample, Samples};
 use redb::Database;
 use roaring::RoaringBitmap;
 
+use super::beside::HistogramSample;
 use super::block::PACK;
 use super::dictionary::DictionaryBlock;
 use super::{Partition, PartitionReader, PartitionWriter, write};
@@ -130,26 +132,51 @@ fn merge(
         found.clear();
         reader.read(locals.iter().copied(), i64::MIN, i64::MAX, &mut found)?;
         found.settle(i64::MIN, i64::MAX);
-        if found.is_empty() {
+        let exemplars = exemplars_of(reader, &locals)?;
+        if found.is_empty() && exemplars.is_empty() {
             continue;
         }
+        // At the positions of histograms stand no numbers.
         samples.clear();
-        samples.extend(found.iter());
+        let mut histograms = found.histograms().iter().peekable();
+        samples.extend(found.iter().enumerate().filter_map(|(position, sample)| {
+            histograms.next_if(|(at, _)| *at == position).is_none().then_some(sample)
+        }));
         let local = rewritten.series;
         if local.is_multiple_of(PACK) {
             pace()?;
         }
         writer.add_compact(local, &samples, BLOCK_SAMPLES)?;
+        let histograms = histograms_among(&found);
+        writer.add_histograms(local, &histograms)?;
+        writer.add_exemplars(local, &exemplars)?;
         waiting.push(labels);
         if waiting.len() == SERIES_AT_ONCE {
             writer.add_series(&waiting)?;
             waiting.clear();
         }
         rewritten.series += 1;
-        rewritten.samples += samples.len() as u64;
+        rewritten.samples += (samples.len() + histograms.len()) as u64;
     }
     writer.add_series(&waiting)?;
     Ok(rewritten)
+}
+
+/// The histograms among samples, with their times.
+fn histograms_among(samples: &Samples) -> Vec<HistogramSample> {
+    let times = samples.timestamps();
+    samples.histograms().iter().map(|(at, found)| (times[*at], Arc::clone(found))).collect()
+}
+
+/// The exemplars of a series that may have several numbers, in order.
+fn exemplars_of(reader: &PartitionReader, locals: &[u32]) -> Result<Vec<Exemplar>, DiskError> {
+    let mut exemplars = Vec::new();
+    for &local in locals {
+        reader.read_exemplars(local, (i64::MIN, i64::MAX), &mut exemplars)?;
+    }
+    exemplars.sort_by_key(|exemplar| exemplar.timestamp_ms);
+    exemplars.dedup();
+    Ok(exemplars)
 }
 
 /// The sorted runs of a dictionary, merged.

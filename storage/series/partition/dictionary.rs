@@ -8,7 +8,8 @@
 
 use metric::{EncodedLabels, LabelLimits, Labels};
 
-use super::block::{PACK, checksum};
+use super::block::PACK;
+use super::frame::checksum;
 use crate::chunk::{Damaged, varint};
 
 const VERSION: u8 = 2;

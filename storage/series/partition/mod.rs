@@ -4,14 +4,18 @@
 //! stored in packs of 64 neighbours: a query for a metric reads few blocks. The file holds the
 //! dictionary (number to labels), the postings (label to numbers) and the blocks.
 
+mod beside;
 mod bitmap;
 mod block;
 mod compact;
 mod dictionary;
+mod frame;
 mod read;
+mod read_beside;
 mod summary;
 mod tombstone;
 mod write;
+mod write_beside;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -22,6 +26,8 @@ use redb::{Database, ReadableDatabase, TableDefinition};
 
 use crate::disk::{DiskError, OpenFile, guarded};
 
+#[cfg(test)]
+pub(crate) use beside::damage;
 pub(crate) use compact::{Pace, delete_left_over};
 pub(crate) use read::PartitionReader;
 pub(crate) use summary::Summary;
@@ -31,7 +37,7 @@ pub(crate) use write::{PartitionWriter, Stored};
 /// Name of the file in the partition's directory.
 const FILE: &str = "data.redb";
 /// Version of the tables below.
-const VERSION: u64 = 3;
+const VERSION: u64 = 4;
 /// Oldest version that is read; the first write makes it the one of above.
 const VERSION_MIN: u64 = 2;
 
@@ -44,10 +50,22 @@ const SERIES: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("serie
 const POSTINGS: TableDefinition<'static, (&str, &str), &[u8]> = TableDefinition::new("postings");
 /// Pack << 32 | flush to a block.
 const BLOCKS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("blocks");
+/// Number of a series, of the flush, and of the part, to some of its native histograms.
+const HISTOGRAMS: TableDefinition<'static, BesideKey, &[u8]> = TableDefinition::new("histograms");
+/// The same of its exemplars.
+const EXEMPLARS: TableDefinition<'static, BesideKey, &[u8]> = TableDefinition::new("exemplars");
+/// Name of one of these two tables to the series that are in it, a roaring bitmap.
+const HOLDERS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("holders");
 /// Number of a deletion to the series and the span that it hides.
 const TOMBSTONES: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("tombstones");
 /// The series of which nothing is left, a roaring bitmap.
 const GONE: TableDefinition<'static, (), &[u8]> = TableDefinition::new("gone");
+
+/// Series, flush, part.
+type BesideKey = (u32, u32, u32);
+/// Keys of [`HOLDERS`].
+const WITH_HISTOGRAMS: &str = "histograms";
+const WITH_EXEMPLARS: &str = "exemplars";
 
 /// A partition on disk; its file is opened when it is first used.
 #[derive(Debug)]

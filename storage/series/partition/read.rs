@@ -12,6 +12,7 @@ use roaring::RoaringBitmap;
 
 use super::block::{Block, PACK, block_range_ms};
 use super::dictionary::DictionaryBlock;
+use super::read_beside::{BesideTables, Stored, is_lost};
 use super::tombstone::Tombstones;
 use super::{BLOCKS, META, POSTINGS, Partition, SERIES, Summary, bitmap};
 use crate::chunk::Damaged;
@@ -26,11 +27,12 @@ pub(crate) struct PartitionReader {
     file: PathBuf,
     /// `None` before the first flush. It goes before the file does.
     tables: Option<Tables>,
+    pub(super) beside: BesideTables,
     /// The file stays open as long as the snapshot, though another may have taken its place.
     _db: Arc<OpenFile>,
     noted: Noted,
     renumbered: u64,
-    tombstones: Tombstones,
+    pub(super) tombstones: Tombstones,
     cache: Mutex<BlockCache>,
 }
 
@@ -56,6 +58,14 @@ struct Tables {
     series: ReadOnlyTable<u32, &'static [u8]>,
     postings: ReadOnlyTable<(&'static str, &'static str), &'static [u8]>,
     blocks: ReadOnlyTable<u64, &'static [u8]>,
+}
+
+/// What one flush brought of a series, as it is stored.
+enum Piece {
+    /// Key and bytes of a block.
+    Block(u64, Stored),
+    /// Histograms.
+    Histograms(Stored),
 }
 
 #[derive(Default)]
@@ -92,9 +102,11 @@ impl PartitionReader {
             opened => opened.map_err(|error| DiskError::redb(&file, error))?,
         };
         let tombstones = Tombstones::read(&read, &file)?;
+        let beside = BesideTables::read(&read, &file)?;
         let renumbered = partition.renumbered.load(Ordering::SeqCst);
         let cache = Mutex::default();
-        Ok(Self { file, tables, _db: Arc::clone(db), noted, renumbered, tombstones, cache })
+        let db = Arc::clone(db);
+        Ok(Self { file, tables, beside, _db: db, noted, renumbered, tombstones, cache })
     }
 
     /// Time of the newest sample; `None` where an earlier release did not note it.
@@ -146,16 +158,19 @@ impl PartitionReader {
         })
     }
 
-    fn failed(&self, error: impl Into<redb::Error>) -> ReadError {
+    pub(super) fn failed(&self, error: impl Into<redb::Error>) -> ReadError {
         DiskError::redb(&self.file, error).into()
     }
 
-    fn damaged(&self, detail: impl fmt::Display) -> ReadError {
+    pub(super) fn damaged(&self, detail: impl fmt::Display) -> ReadError {
         DiskError::damaged(&self.file, detail).into()
     }
 
     /// Runs work during which redb might notice damage.
-    fn guard<T>(&self, work: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
+    pub(super) fn guard<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
         guarded(&self.file, || Ok(work()))?
     }
 
@@ -193,7 +208,7 @@ impl PartitionReader {
     ) -> Result<(), ReadError> {
         let Some(tables) = &self.tables else { return Ok(()) };
         self.guard(|| {
-            let mut blocks = Vec::new();
+            let mut pieces = Vec::new();
             for local in locals {
                 let pack = u64::from(local / PACK) << 32;
                 let keys = pack..=pack | u64::from(u32::MAX);
@@ -202,24 +217,44 @@ impl PartitionReader {
                     let (first_ms, last_ms) =
                         block_range_ms(bytes.value()).map_err(|error| self.damaged(error))?;
                     if first_ms <= to_ms && last_ms >= from_ms {
-                        blocks.push((key.value(), local, bytes));
+                        // The lower half of a key is the number of the flush.
+                        let key = key.value();
+                        pieces.push((key as u32, local, Piece::Block(key, bytes)));
                     }
                 }
+                self.each_histograms(local, |flush, bytes| {
+                    pieces.push((flush, local, Piece::Histograms(bytes)));
+                    Ok(())
+                })?;
             }
-            // The lower half of a key is the number of the flush.
-            blocks.sort_by_key(|(key, ..)| *key as u32);
-            for (key, local, bytes) in blocks {
-                let block = self.open_block(key, bytes.value())?;
-                let lost = self.tombstones.of(local, key as u32);
-                let read = if lost.is_empty() {
-                    block.read(local, from_ms, to_ms, out)
-                } else {
-                    read_left(&block, local, (from_ms, to_ms), &lost, out)
-                };
-                read.map_err(|error| self.damaged(error))?;
+            pieces.sort_by_key(|(flush, ..)| *flush);
+            for (flush, local, piece) in pieces {
+                self.read_piece((flush, local), &piece, (from_ms, to_ms), out)?;
             }
             Ok(())
         })
+    }
+
+    fn read_piece(
+        &self,
+        (flush, local): (u32, u32),
+        piece: &Piece,
+        range: (i64, i64),
+        out: &mut Samples,
+    ) -> Result<(), ReadError> {
+        let lost = self.tombstones.of(local, flush);
+        match piece {
+            Piece::Histograms(bytes) => self.read_part(bytes.value(), range, &lost, out),
+            Piece::Block(key, bytes) => {
+                let block = self.open_block(*key, bytes.value())?;
+                let read = if lost.is_empty() {
+                    block.read(local, range.0, range.1, out)
+                } else {
+                    read_left(&block, local, range, &lost, out)
+                };
+                read.map_err(|error| self.damaged(error))
+            }
+        }
     }
 
     fn open_block(&self, key: u64, bytes: &[u8]) -> Result<Arc<Block>, ReadError> {
@@ -298,7 +333,7 @@ fn read_left(
     block.read(local, from_ms, to_ms, &mut found)?;
     for sample in found.iter() {
         let at = sample.timestamp_ms;
-        if !lost.iter().any(|(from_ms, to_ms)| (*from_ms..=*to_ms).contains(&at)) {
+        if !is_lost(lost, at) {
             out.push(at, sample.value);
         }
     }
@@ -308,7 +343,7 @@ fn read_left(
 impl Drop for PartitionReader {
     fn drop(&mut self) {
         // The last snapshot of a file that was let go closes it.
-        let tables = self.tables.take();
+        let tables = (self.tables.take(), std::mem::take(&mut self.beside));
         close_guarded(&self.file, tables);
     }
 }

@@ -4,8 +4,9 @@ use metric::{Labels, Sample, Samples};
 use proptest::prelude::*;
 use roaring::RoaringBitmap;
 
-use super::block::{Block, BlockBuilder, block_range_ms, checksum};
+use super::block::{Block, BlockBuilder, block_range_ms};
 use super::dictionary::DictionaryBlock;
+use super::frame::checksum;
 use super::tombstone::Tombstone;
 use super::{bitmap, dictionary};
 

@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use hashbrown::HashMap;
-use metric::{Labels, Sample};
+use metric::{Exemplar, Labels, Sample};
 use redb::{ReadableTable, Table, WriteTransaction};
 use roaring::RoaringBitmap;
 
+use super::beside::HistogramSample;
 use super::block::{BlockBuilder, PACK};
 use super::dictionary::{self, DictionaryBlock};
+use super::write_beside::BesideWriter;
 use super::{BLOCKS, GONE, META, POSTINGS, SERIES, VERSION, bitmap, tombstone};
 use crate::chunk::Damaged;
 use crate::disk::{DiskError, OpenFile};
@@ -30,6 +32,7 @@ pub(crate) struct PartitionWriter<'txn> {
     series: Table<'txn, u32, &'static [u8]>,
     postings: Table<'txn, (&'static str, &'static str), &'static [u8]>,
     blocks: Table<'txn, u64, &'static [u8]>,
+    beside: BesideWriter<'txn>,
     gone: Table<'txn, (), &'static [u8]>,
     /// Series of which nothing was left; those that get samples are taken out.
     gone_set: RoaringBitmap,
@@ -71,6 +74,7 @@ pub(super) fn transaction<T>(
         let mut writer = PartitionWriter::open(&txn, file, series_len, flush)?;
         let outcome = work(&mut writer)?;
         writer.finish_pack()?;
+        writer.beside.finish()?;
         writer.store_gone()?;
         let flushes = u64::from(writer.flush_max) + 1;
         let newest_ms = newest_ms.max(writer.newest_ms);
@@ -107,6 +111,7 @@ impl<'txn> PartitionWriter<'txn> {
             series: txn.open_table(SERIES).map_err(failed)?,
             postings: txn.open_table(POSTINGS).map_err(failed)?,
             blocks: txn.open_table(BLOCKS).map_err(failed)?,
+            beside: BesideWriter::new(txn, file),
             gone,
             gone_before: gone_set.len(),
             gone_set,
@@ -232,7 +237,36 @@ impl<'txn> PartitionWriter<'txn> {
         Ok(())
     }
 
-    /// Adds all samples of a series to a new file; series must come in ascending order, each
+    /// Adds native histograms, ascending in time, of a series; once for each series.
+    pub(crate) fn add_histograms(
+        &mut self,
+        local: u32,
+        samples: &[HistogramSample],
+    ) -> Result<(), DiskError> {
+        let Some((last_ms, _)) = samples.last() else { return Ok(()) };
+        // A compaction has one flush: what is deleted later lies below its bound.
+        let flush = if self.compacting { 0 } else { self.flush };
+        self.beside.put_histograms((local, flush), samples)?;
+        self.gone_set.remove(local);
+        self.newest_ms = self.newest_ms.max(*last_ms);
+        self.stored.samples += samples.len() as u64;
+        Ok(())
+    }
+
+    /// Adds exemplars, ascending in time, of a series; once for each series.
+    pub(crate) fn add_exemplars(
+        &mut self,
+        local: u32,
+        exemplars: &[Exemplar],
+    ) -> Result<(), DiskError> {
+        if exemplars.is_empty() {
+            return Ok(());
+        }
+        let flush = if self.compacting { 0 } else { self.flush };
+        self.beside.put_exemplars((local, flush), exemplars)
+    }
+
+    /// Adds all numbers of a series to a new file; series must come in ascending order, each
     /// once. A pack with many samples gets several blocks, each under a number of a flush.
     pub(super) fn add_compact(
         &mut self,

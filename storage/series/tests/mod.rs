@@ -1,6 +1,7 @@
 //! Tests of the engine at its interface.
 
 mod basics;
+mod beside;
 mod compaction;
 mod crash;
 mod damage;
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use metric::{Labels, Matcher, Samples, Select, Selection, SeriesReader};
+use metric::{Buckets, Histogram, Labels, Matcher, Samples, Select, Selection, SeriesReader};
 use tempfile::TempDir;
 
 use crate::{Appended, Batch, Options, Series};
@@ -136,6 +137,29 @@ pub(crate) fn store(series: &Series, labels: &Labels, timestamp_ms: i64, value: 
     assert_eq!((outcome.accepted, outcome.rejected), (1, 0), "{outcome:?}");
 }
 
+/// A native histogram with `observations` in each of a few buckets.
+pub(crate) fn histogram(observations: u32) -> Histogram {
+    let count = f64::from(observations);
+    let buckets = |first| Buckets::dense(first, vec![count, count]).unwrap();
+    Histogram {
+        schema: 3,
+        count: 5.0 * count,
+        sum: count * 1.5,
+        zero_count: count,
+        zero_threshold: 0.01,
+        positive: buckets(i32::try_from(observations % 7).unwrap()),
+        negative: buckets(2),
+        ..Histogram::default()
+    }
+}
+
+/// What stands for a histogram among the bits of numbers.
+pub(crate) fn bits_of(histogram: &Histogram) -> u64 {
+    let wanted = self::histogram((histogram.count / 5.0) as u32);
+    assert!(histogram.same(&wanted), "{histogram:?} is none that a test made");
+    0xaaaa << 48 | histogram.count as u64
+}
+
 /// Times and bits of values by series.
 pub(crate) type Data = BTreeMap<String, Vec<(i64, u64)>>;
 
@@ -163,8 +187,11 @@ fn read_selection(selection: &dyn Selection) -> Data {
     for i in 0..selection.len() {
         selection.read(i, &mut samples).unwrap();
         let labels = selection.labels(i).clone();
-        let bits = samples.values().iter().map(|value| value.to_bits());
-        let list = samples.timestamps().iter().copied().zip(bits).collect();
+        let bits = |at: usize| match samples.histogram(at) {
+            Some(histogram) => bits_of(histogram),
+            None => samples.values()[at].to_bits(),
+        };
+        let list = samples.timestamps().iter().copied().zip((0..).map(bits)).collect();
         assert_eq!(found.insert(labels.to_string(), list), None, "each series comes once");
     }
     found
