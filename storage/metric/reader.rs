@@ -20,6 +20,12 @@ pub trait SeriesReader: Send + Sync {
         to_ms: i64,
         how: Select,
     ) -> Result<Box<dyn Selection>, ReadError>;
+
+    /// How far apart samples in `[from_ms, to_ms]` lie at most because older ones were thinned
+    /// out, if [`Select::resolution_ms`] is `wanted_ms`; 0 where all are as they came.
+    fn resolution_ms(&self, _from_ms: i64, _to_ms: i64, _wanted_ms: i64) -> i64 {
+        0
+    }
 }
 
 /// The series that a selection found; samples are decoded on demand.
@@ -30,6 +36,11 @@ pub trait Selection: Send + Sync {
     /// Whether no series was found.
     fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether some samples stand for many, in the way that [`Select::aggregate`] asks for.
+    fn is_thinned(&self) -> bool {
+        false
     }
 
     /// The labels of a series. `i` is below [`Selection::len`].
@@ -43,6 +54,25 @@ pub trait Selection: Send + Sync {
     fn read(&self, i: usize, out: &mut Samples) -> Result<(), ReadError>;
 }
 
+/// What one sample tells of the many that it stands for, where samples were thinned out. Samples
+/// as they came tell the same of themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Aggregate {
+    /// The last value.
+    #[default]
+    Last,
+    /// The smallest value.
+    Min,
+    /// The largest value.
+    Max,
+    /// The sum of the values.
+    Sum,
+    /// How many there are; a sample as it came is 1 then.
+    Count,
+    /// The value of a counter as if it had never been reset in between.
+    Counter,
+}
+
 /// What is asked of a selection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Select {
@@ -53,6 +83,11 @@ pub struct Select {
     pub last_only: bool,
     /// The order of the series says nothing; otherwise they come in label order.
     pub any_order: bool,
+    /// What samples are to tell that stand for many.
+    pub aggregate: Aggregate,
+    /// Samples may lie so far apart. An engine that thins old samples out in several ways takes
+    /// the coarsest that is no coarser; 0 takes the finest that it has.
+    pub resolution_ms: i64,
 }
 
 impl Select {
@@ -70,7 +105,13 @@ impl Select {
 
 impl Default for Select {
     fn default() -> Self {
-        Self { series_max: 500_000, last_only: false, any_order: false }
+        Self {
+            series_max: 500_000,
+            last_only: false,
+            any_order: false,
+            aggregate: Aggregate::Last,
+            resolution_ms: 0,
+        }
     }
 }
 

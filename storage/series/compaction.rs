@@ -22,7 +22,7 @@ use metric::ReadError;
 /// How often the thread looks whether there is something to do.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How long a partition is left alone after its compaction failed.
-const RETRY_AFTER: Duration = Duration::from_secs(3600);
+pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// So many times longer than the first time a partition must stand unchanged before it is
 /// compacted again because of late samples.
 const AGAIN_QUIET_FACTOR: u32 = 36;
@@ -43,6 +43,18 @@ const CLEAN_TRIES: u32 = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Compacting {
     not_before: HashMap<i32, Instant>,
+}
+
+impl Compacting {
+    /// Whether a partition is to be left alone.
+    pub(crate) fn waits(&self, number: i32, now: Instant) -> bool {
+        self.not_before.get(&number).is_some_and(|at| *at > now)
+    }
+
+    /// Leaves a partition alone until a time.
+    pub(crate) fn wait(&mut self, number: i32, until: Instant) {
+        self.not_before.insert(number, until);
+    }
 }
 
 /// What cleaning did.
@@ -83,6 +95,7 @@ pub(crate) fn start(engine: Arc<Engine>) -> io::Result<JoinHandle<()>> {
     Builder::new().name("series-compact".to_owned()).spawn(move || {
         while !engine.rest(LOOK_EVERY) {
             engine.compact_due();
+            engine.thin_due();
         }
     })
 }
@@ -93,9 +106,12 @@ impl Engine {
         let mut state = self.compacting.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         state.not_before.retain(|_, at| *at > now);
-        let due = self.partitions.list().into_iter().rev().find(|partition| {
-            !state.not_before.contains_key(&partition.number) && self.is_due(partition)
-        });
+        let due = self
+            .partitions
+            .list()
+            .into_iter()
+            .rev()
+            .find(|partition| !state.waits(partition.number, now) && self.is_due(partition));
         let Some(partition) = due else { return };
         let mut pace = Pacer::new(self);
         let compacted = self.compact(&partition, &mut || pace.step());
@@ -105,20 +121,25 @@ impl Engine {
         match compacted {
             Ok(Outcome::Done(..) | Outcome::Overtaken) => {}
             Err(error) => {
-                self.counters.compaction_failures.fetch_add(1, Ordering::Relaxed);
+                self.counters.note_compaction_failure();
                 tracing::error!(%error, "compacting a partition failed");
-                state.not_before.insert(partition.number, now + RETRY_AFTER);
+                state.wait(partition.number, now + RETRY_AFTER);
             }
         }
     }
 
+    /// Whether a partition's time is over and it stands unchanged.
+    pub(crate) fn is_over(&self, partition: &Partition) -> bool {
+        let over_ms = partition.to_ms.saturating_add(self.options.out_of_order_ms);
+        over_ms <= self.options.now.read_ms() && partition.quiet_for() >= self.compact_quiet()
+    }
+
     /// Whether a partition's time is over and a compaction brings something.
     fn is_due(&self, partition: &Partition) -> bool {
-        let over_ms = partition.to_ms.saturating_add(self.options.out_of_order_ms);
-        let quiet = Duration::from_millis(self.options.compact_quiet_ms);
-        if over_ms > self.options.now.read_ms() || partition.quiet_for() < quiet {
+        if !self.is_over(partition) {
             return false;
         }
+        let quiet = self.compact_quiet();
         // What cannot be read is named when it is queried.
         let Ok(summary) = partition.summary() else { return false };
         let late_only = summary.compacted && !summary.tombstones;
@@ -149,6 +170,7 @@ impl Engine {
                 }
             }
         }
+        self.clean_tiers(wanted)?;
         Ok(cleaned)
     }
 
@@ -221,19 +243,19 @@ impl Engine {
         Ok(matches!(self.compact(partition, pace)?, Outcome::Done(..)))
     }
 
-    fn is_stopping(&self) -> bool {
+    pub(crate) fn is_stopping(&self) -> bool {
         *self.wake.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// An error when the engine is being closed.
-    fn go_on(&self) -> Result<(), DiskError> {
+    pub(crate) fn go_on(&self) -> Result<(), DiskError> {
         let stopped = io::Error::new(io::ErrorKind::Interrupted, "the engine is closed");
         if self.is_stopping() { Err(DiskError::io(&self.dir, &stopped)) } else { Ok(()) }
     }
 }
 
 /// Refuses when the disk has no room for the new file.
-fn check_space(partition: &Partition, bytes: u64) -> Result<(), DiskError> {
+pub(crate) fn check_space(partition: &Partition, bytes: u64) -> Result<(), DiskError> {
     let failed = |error: io::Error| DiskError::io(partition.dir(), &error);
     let stat = rustix::fs::statvfs(partition.dir()).map_err(|error| failed(error.into()))?;
     let free_bytes = stat.f_bavail.saturating_mul(stat.f_frsize);
@@ -245,7 +267,7 @@ fn check_space(partition: &Partition, bytes: u64) -> Result<(), DiskError> {
 }
 
 /// Alternates work with pauses.
-struct Pacer<'a> {
+pub(crate) struct Pacer<'a> {
     engine: &'a Engine,
     since: Instant,
     accepted: u64,
@@ -253,12 +275,14 @@ struct Pacer<'a> {
 }
 
 impl<'a> Pacer<'a> {
-    fn new(engine: &'a Engine) -> Self {
+    /// Begins to work.
+    pub(crate) fn new(engine: &'a Engine) -> Self {
         let accepted = engine.counters.accepted.load(Ordering::Relaxed);
         Self { engine, since: Instant::now(), accepted, rest_factor: REST_FACTOR }
     }
 
-    fn step(&mut self) -> Result<(), DiskError> {
+    /// Pauses when it is time; an error when the engine is being closed.
+    pub(crate) fn step(&mut self) -> Result<(), DiskError> {
         let worked = self.since.elapsed();
         if worked < WORK_AT_ONCE {
             return Ok(());

@@ -86,7 +86,11 @@ impl Engine {
         deleted: &mut Deleted,
     ) -> Result<(), DeleteError> {
         let mut seen = HashSet::new();
-        for partition in self.partitions.overlapping(span.0, span.1) {
+        let mut partitions = self.partitions.overlapping(span.0, span.1);
+        for tier in &self.tiers {
+            partitions.extend(tier.partitions.overlapping(span.0, span.1));
+        }
+        for partition in partitions {
             let reader = partition.reader().map_err(ReadError::from)?;
             let locals = find_any(&reader, selectors)?;
             if locals.is_empty() {

@@ -20,6 +20,7 @@ use crate::head::{Head, Window};
 use crate::journal::Journal;
 use crate::options::Options;
 use crate::partitions::Partitions;
+use crate::tier::Tier;
 use crate::{compaction, maintenance, open};
 
 /// Times beyond year 5138 in either direction are refused: partition numbers stay small.
@@ -116,6 +117,8 @@ pub(crate) struct Engine {
     pub(crate) journal: Journal,
     pub(crate) catalog: Catalog,
     pub(crate) partitions: Partitions,
+    /// Finest first.
+    pub(crate) tiers: Vec<Tier>,
     pub(crate) metadata: Mutex<MetadataBook>,
     pub(crate) flushing: Mutex<FlushState>,
     /// Held by the compaction that runs.
@@ -147,6 +150,12 @@ pub(crate) struct Counters {
     pub(crate) compaction_failures: AtomicU64,
     pub(crate) compacted_from_bytes: AtomicU64,
     pub(crate) compacted_to_bytes: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn note_compaction_failure(&self) {
+        self.compaction_failures.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Series {
@@ -212,6 +221,15 @@ impl Series {
     pub fn set_retention_ms(&self, retention_ms: Option<i64>) {
         let stored = retention_ms.unwrap_or(i64::MAX).max(0);
         self.engine().retention_ms.store(stored, Ordering::Relaxed);
+    }
+
+    /// How long the rows of the tier with a resolution are kept; `None` keeps them for ever, 0 makes
+    /// none. A resolution that no tier has is passed over.
+    pub fn set_tier_retention_ms(&self, resolution_ms: i64, retention_ms: Option<i64>) {
+        let tiers = &self.engine().tiers;
+        if let Some(tier) = tiers.iter().find(|tier| tier.resolution_ms == resolution_ms) {
+            tier.set_retention_ms(retention_ms);
+        }
     }
 
     /// Most bytes that partitions take together; `None` sets no bound.

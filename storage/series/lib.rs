@@ -5,7 +5,7 @@
 //! the journal is synced. Flushes move runs into partitions, one redb file for a span of time,
 //! and then the journal behind them goes. Retention deletes whole partitions; a deletion of some
 //! series leaves tombstones that readers apply; compaction writes a partition anew when its time is
-//! over or something was deleted. FORMAT.md draws every byte on disk.
+//! over or something was deleted. Tiers keep rows of samples beyond their retention. FORMAT.md draws every byte on disk.
 //!
 //! Invariants:
 //! - What [`Series::append`] acknowledged survives a killed process and a power failure.
@@ -41,6 +41,7 @@ mod postings;
 mod select;
 mod slab;
 mod status;
+mod tier;
 
 pub use batch::{Appended, Batch, LabelCheck, RejectReason, Rejection};
 pub use compaction::Cleaned;
@@ -48,8 +49,8 @@ pub use delete::{DeleteError, Deleted};
 pub use engine::{AppendError, FlushError, OpenError, Series};
 pub use exemplars::ExemplarLimits;
 pub use lookup::Found;
-pub use options::{Now, Options};
-pub use status::{Cardinality, PartitionSize, Sizes, Status};
+pub use options::{Now, Options, TierOptions};
+pub use status::{Cardinality, PartitionSize, Sizes, Status, TierSize};
 
 #[cfg(test)]
 mod tests;

@@ -76,6 +76,9 @@ impl Engine {
         for partition in self.partitions.overlapping(from_ms, to_ms) {
             visit_index(&partition.reader()?, matchers, visit)?;
         }
+        for chosen in self.choose_tiers(from_ms, to_ms, 0)? {
+            visit_index(&chosen.partition.reader()?, matchers, visit)?;
+        }
         Ok(())
     }
 }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::disk::DiskError;
 use crate::engine::Engine;
+use crate::partition::Partition;
+use crate::tier::{self, Tier};
 
 /// How often the thread looks whether there is something to do.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -79,7 +81,9 @@ impl Engine {
         let oldest_ms = self.oldest_ms(self.options.now.read_ms());
         let grace = Duration::from_millis(self.options.retention_grace_ms);
         let bytes_max = self.retention_bytes.load(Ordering::Relaxed);
-        let (mut gone, mut outcome) = self.partitions.expire(oldest_ms, grace);
+        let now_ms = self.options.now.read_ms();
+        let may_go = |samples: &Partition| self.may_go(samples, oldest_ms, now_ms);
+        let (mut gone, mut outcome) = self.partitions.expire(oldest_ms, grace, may_go);
         if outcome.is_ok() {
             let (shed, shedding) = self.partitions.shed(bytes_max);
             gone.extend(shed);
@@ -89,7 +93,25 @@ impl Engine {
             tracing::info!(partition = number, "deleted an expired partition");
             self.head_mut().unlink(number);
         }
-        outcome.map(|()| gone.len())
+        let mut deleted = gone.len();
+        for tier in &self.tiers {
+            let (thinned, expiring) =
+                tier.partitions.expire(tier.oldest_ms(now_ms), grace, |_| true);
+            deleted += thinned.len();
+            outcome = outcome.and(expiring);
+        }
+        outcome.map(|()| deleted)
+    }
+
+    /// Whether samples beyond their retention may be deleted: their rows are made, or are not
+    /// wanted, or could not be made for long.
+    fn may_go(&self, samples: &Partition, oldest_ms: i64, now_ms: i64) -> bool {
+        let overdue = samples.to_ms.saturating_add(tier::WAIT_MS) <= oldest_ms;
+        let thinned = |tier: &Tier| {
+            let wanted = tier.wants(samples, now_ms);
+            !wanted || tier.has(samples).unwrap_or(false)
+        };
+        overdue || self.tiers.iter().all(thinned)
     }
 
     /// Takes series out of memory that stood idle for long; partitions keep their samples.

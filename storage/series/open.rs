@@ -19,7 +19,9 @@ use crate::journal::{
     Journal, Op, OpReader, SegmentError, Tail, list_segments, read_segment, segment_path, sync_dir,
 };
 use crate::options::Options;
+use crate::partition::Shape;
 use crate::partitions::Partitions;
+use crate::tier::Tier;
 
 const FORMAT_VERSION: u64 = 1;
 const PARTITION_MS_MIN: i64 = 60_000;
@@ -32,7 +34,9 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Engine, OpenError> {
     }
     let partition_ms = format(dir, options.partition_ms.max(PARTITION_MS_MIN))?;
     let (catalog, opened) = Catalog::open(dir)?;
-    let partitions = Partitions::open(&partitions_dir, partition_ms, options.cache_bytes)?;
+    let shape = Shape { length_ms: partition_ms, cache_bytes: options.cache_bytes, columns: 1 };
+    let partitions = Partitions::open(&partitions_dir, shape)?;
+    let tiers = Tier::open_all(&dir.join("tiers"), &options.tiers, shape)?;
     let segments =
         list_segments(&journal_dir).map_err(|error| DiskError::io(&journal_dir, &error))?;
     let (flushed, unflushed): (Vec<u64>, Vec<u64>) =
@@ -56,6 +60,7 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Engine, OpenError> {
         journal,
         catalog,
         partitions,
+        tiers,
         metadata: Mutex::new(book),
         flushing: Mutex::new(FlushState::new(next + 1, &flushed)),
         compacting: Mutex::default(),

@@ -30,6 +30,17 @@ impl fmt::Debug for Now {
     }
 }
 
+/// A tier: rows that are left of samples when these are thinned out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TierOptions {
+    /// The span of time that one row stands for.
+    pub resolution_ms: i64,
+    /// How long rows are kept; `None` keeps them for ever, 0 makes none. Changeable while running.
+    pub retention_ms: Option<i64>,
+    /// How many partitions of samples make one of the tier. Fixed when the directory is made.
+    pub partitions: u16,
+}
+
 /// Settings of the engine.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -42,6 +53,8 @@ pub struct Options {
     pub retention_bytes: Option<u64>,
     /// How long an expired partition still stays, so that a jump of the clock deletes nothing.
     pub retention_grace_ms: u64,
+    /// What is kept of samples beyond their retention.
+    pub tiers: Vec<TierOptions>,
     /// Length of a partition, at least one minute. Fixed when the directory is made.
     pub partition_ms: i64,
     /// How far a sample may lie behind the newest one of its series.
@@ -80,6 +93,18 @@ impl Options {
             retention_ms: Some(30 * 24 * HOUR_MS),
             retention_bytes: None,
             retention_grace_ms: 600_000,
+            tiers: vec![
+                TierOptions {
+                    resolution_ms: HOUR_MS / 12,
+                    retention_ms: Some(365 * 24 * HOUR_MS),
+                    partitions: 8,
+                },
+                TierOptions {
+                    resolution_ms: HOUR_MS,
+                    retention_ms: Some(5 * 365 * 24 * HOUR_MS),
+                    partitions: 32,
+                },
+            ],
             partition_ms: 24 * HOUR_MS,
             out_of_order_ms: HOUR_MS,
             future_ms: HOUR_MS / 6,

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::disk::DiskError;
 use crate::journal::sync_dir;
-use crate::partition::{Partition, delete_left_over};
+use crate::partition::{Partition, Shape, delete_left_over};
 
 /// Suffix of a partition that is being deleted.
 const GONE: &str = "gone";
@@ -21,8 +21,7 @@ const SET_ASIDE_MAX: u32 = 3;
 /// All partitions by number.
 pub(crate) struct Partitions {
     dir: PathBuf,
-    length_ms: i64,
-    cache_bytes: usize,
+    shape: Shape,
     known: RwLock<BTreeMap<i32, Known>>,
     aside: Mutex<Vec<PathBuf>>,
 }
@@ -36,7 +35,8 @@ struct Known {
 
 impl Partitions {
     /// Lists the directory; files are opened when they are first used.
-    pub(crate) fn open(dir: &Path, length_ms: i64, cache_bytes: usize) -> Result<Self, DiskError> {
+    pub(crate) fn open(dir: &Path, shape: Shape) -> Result<Self, DiskError> {
+        let length_ms = shape.length_ms;
         let failed = |error: io::Error| DiskError::io(dir, &error);
         let mut known = BTreeMap::new();
         let mut aside = Vec::new();
@@ -60,17 +60,17 @@ impl Partitions {
                 return Err(DiskError::damaged(&entry.path(), detail));
             }
             delete_left_over(&entry.path()).map_err(failed)?;
-            let partition = Partition::new(entry.path(), number, length_ms, cache_bytes);
+            let partition = Partition::new(entry.path(), number, shape);
             known.insert(number, Known { partition: Arc::new(partition), expired: None });
         }
         let (known, aside) = (RwLock::new(known), Mutex::new(aside));
-        Ok(Self { dir: dir.to_owned(), length_ms, cache_bytes, known, aside })
+        Ok(Self { dir: dir.to_owned(), shape, known, aside })
     }
 
     /// Number of the partition that holds a time.
     pub(crate) fn number_of(&self, timestamp_ms: i64) -> i32 {
         // Times beyond the range are refused when they come.
-        timestamp_ms.div_euclid(self.length_ms) as i32
+        timestamp_ms.div_euclid(self.shape.length_ms) as i32
     }
 
     /// All partitions, oldest first.
@@ -93,9 +93,21 @@ impl Partitions {
         current.is_some_and(|known| Arc::ptr_eq(&known.partition, partition))
     }
 
+    /// The partition with a number.
+    pub(crate) fn get(&self, number: i32) -> Option<Arc<Partition>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&number).map(|known| Arc::clone(&known.partition))
+    }
+
+    /// First and last millisecond of a partition.
+    pub(crate) fn span_ms(&self, number: i32) -> (i64, i64) {
+        let from_ms = i64::from(number) * self.shape.length_ms;
+        (from_ms, from_ms + self.shape.length_ms - 1)
+    }
+
     /// Length of partitions.
     pub(crate) fn length_ms(&self) -> i64 {
-        self.length_ms
+        self.shape.length_ms
     }
 
     /// For each partition its beginning and the time of its newest sample, or its end: only the
@@ -116,12 +128,12 @@ impl Partitions {
         if let Some(known) = known.get(&number) {
             return Ok(Arc::clone(&known.partition));
         }
-        let from_ms = i64::from(number) * self.length_ms;
+        let from_ms = i64::from(number) * self.shape.length_ms;
         let dir = self.dir.join(from_ms.to_string());
         fs::create_dir_all(&dir)
             .and_then(|()| sync_dir(&self.dir))
             .map_err(|error| DiskError::io(&dir, &error))?;
-        let partition = Arc::new(Partition::new(dir, number, self.length_ms, self.cache_bytes));
+        let partition = Arc::new(Partition::new(dir, number, self.shape));
         known.insert(number, Known { partition: Arc::clone(&partition), expired: None });
         Ok(partition)
     }
@@ -150,14 +162,17 @@ impl Partitions {
         self.aside.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Deletes partitions that ended before `oldest_ms`, seen so for as long as the grace.
-    /// Returns their numbers, and the first failure.
+    /// Deletes partitions that ended before `oldest_ms`, seen so for as long as the grace, and that
+    /// may go. Returns their numbers, and the first failure.
     pub(crate) fn expire(
         &self,
         oldest_ms: i64,
         grace: Duration,
+        may_go: impl Fn(&Partition) -> bool,
     ) -> (Vec<i32>, Result<(), DiskError>) {
-        self.remove_all(&self.list_expired(oldest_ms, grace))
+        let mut expired = self.list_expired(oldest_ms, grace);
+        expired.retain(|partition| may_go(partition));
+        self.remove_all(&expired)
     }
 
     /// Deletes the oldest partitions, never the newest, until all others take at most so many

@@ -2,13 +2,16 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use metric::METRIC_NAME;
 
 use crate::engine::Series;
+use crate::partition::Partition;
+use crate::partitions::Partitions;
+use crate::tier::Tier;
 
 /// Totals and sizes at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,13 +71,25 @@ pub struct Sizes {
     pub catalog_bytes: u64,
     /// Partitions, oldest first.
     pub partitions: Vec<PartitionSize>,
+    /// What is left of older samples, finest first.
+    pub tiers: Vec<TierSize>,
+}
+
+/// The partitions of a tier.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TierSize {
+    /// The span of time that one row stands for.
+    pub resolution_ms: i64,
+    /// Oldest first.
+    pub partitions: Vec<PartitionSize>,
 }
 
 impl Sizes {
     /// Everything together.
     #[must_use]
     pub fn total_bytes(&self) -> u64 {
-        let partitions: u64 = self.partitions.iter().map(|partition| partition.bytes).sum();
+        let tiers = self.tiers.iter().flat_map(|tier| &tier.partitions);
+        let partitions: u64 = self.partitions.iter().chain(tiers).map(|of| of.bytes).sum();
         self.journal_bytes + self.catalog_bytes + partitions
     }
 }
@@ -107,6 +122,15 @@ pub struct Cardinality {
     pub series_by_pair: Vec<(String, u64)>,
     /// Label names by the bytes of their values, each value counted once a series.
     pub value_bytes_by_label: Vec<(String, u64)>,
+}
+
+fn partition_sizes(partitions: &Partitions) -> Vec<PartitionSize> {
+    let size = |partition: &Arc<Partition>| PartitionSize {
+        from_ms: partition.from_ms,
+        to_ms: partition.to_ms,
+        bytes: partition.size_bytes(),
+    };
+    partitions.list().iter().map(size).collect()
 }
 
 impl Series {
@@ -159,18 +183,15 @@ impl Series {
         let journal = std::fs::read_dir(engine.journal.dir()).into_iter().flatten().flatten();
         let journal_bytes =
             journal.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum();
-        let partitions = engine.partitions.list();
+        let tier = |tier: &Tier| TierSize {
+            resolution_ms: tier.resolution_ms,
+            partitions: partition_sizes(&tier.partitions),
+        };
         Sizes {
             journal_bytes,
             catalog_bytes: engine.catalog.size_bytes(),
-            partitions: partitions
-                .iter()
-                .map(|partition| PartitionSize {
-                    from_ms: partition.from_ms,
-                    to_ms: partition.to_ms,
-                    bytes: partition.size_bytes(),
-                })
-                .collect(),
+            partitions: partition_sizes(&engine.partitions),
+            tiers: engine.tiers.iter().map(tier).collect(),
         }
     }
 

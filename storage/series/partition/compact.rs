@@ -2,11 +2,9 @@
 //!
 //! Each flush numbers the series that are new to the partition in the order of their label bytes,
 //! so that the dictionary is a sequence of sorted runs. The runs are merged with one dictionary
-//! block of each in memory; the same labels of several runs become one series. Samples are read
+//! block of each in memory; the same labels of several runs become one series (see runs.rs). Samples are read
 //! as queries read them and written again, a block's worth at a time.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,11 +12,10 @@ use std::sync::atomic::Ordering;
 
 use metric::{Exemplar, Labels, ReadError, Sample, Samples};
 use redb::Database;
-use roaring::RoaringBitmap;
 
 use super::beside::HistogramSample;
 use super::block::PACK;
-use super::dictionary::DictionaryBlock;
+use super::runs::Runs;
 use super::{Partition, PartitionReader, PartitionWriter, write};
 use crate::disk::{DiskError, OpenFile, guarded};
 use crate::journal::sync_dir;
@@ -54,6 +51,17 @@ impl Partition {
         reader: &PartitionReader,
         pace: Pace<'_>,
     ) -> Result<Rewritten, DiskError> {
+        self.write_new(|writer| {
+            writer.set_revision(reader.revision());
+            merge(reader, writer, pace)
+        })
+    }
+
+    /// Makes a new file beside the old one, synced and closed.
+    pub(crate) fn write_new<T>(
+        &self,
+        work: impl FnOnce(&mut PartitionWriter<'_>) -> Result<T, DiskError>,
+    ) -> Result<T, DiskError> {
         self.discard_new()?;
         let file = self.file_new();
         let outcome = guarded(&file, || {
@@ -62,7 +70,7 @@ impl Partition {
                 .create(&file)
                 .map_err(|error| DiskError::redb(&file, error))?;
             let db = OpenFile::new(&file, db);
-            write::transaction(&db, &file, |writer| merge(reader, writer, pace))
+            write::transaction(&db, &file, self.columns, work)
         });
         let synced = outcome.and_then(|rewritten| {
             let synced = fs::File::open(&file).and_then(|file| file.sync_all());
@@ -124,42 +132,78 @@ fn merge(
     writer: &mut PartitionWriter<'_>,
     pace: Pace<'_>,
 ) -> Result<Rewritten, DiskError> {
-    let mut rewritten = Rewritten::default();
     let mut runs = Runs::open(reader, pace)?;
-    let mut waiting: Vec<Labels> = Vec::new();
+    let mut series = SeriesWriter::new(writer);
     let (mut found, mut samples) = (Samples::new(), Vec::<Sample>::new());
     while let Some((labels, locals)) = runs.take()? {
+        if series.begins_pack() {
+            pace()?;
+        }
         found.clear();
         reader.read(locals.iter().copied(), i64::MIN, i64::MAX, &mut found)?;
         found.settle(i64::MIN, i64::MAX);
-        let exemplars = exemplars_of(reader, &locals)?;
-        if found.is_empty() && exemplars.is_empty() {
-            continue;
-        }
         // At the positions of histograms stand no numbers.
         samples.clear();
         let mut histograms = found.histograms().iter().peekable();
         samples.extend(found.iter().enumerate().filter_map(|(position, sample)| {
             histograms.next_if(|(at, _)| *at == position).is_none().then_some(sample)
         }));
-        let local = rewritten.series;
-        if local.is_multiple_of(PACK) {
-            pace()?;
-        }
-        writer.add_compact(local, &samples, BLOCK_SAMPLES)?;
-        let histograms = histograms_among(&found);
-        writer.add_histograms(local, &histograms)?;
-        writer.add_exemplars(local, &exemplars)?;
-        waiting.push(labels);
-        if waiting.len() == SERIES_AT_ONCE {
-            writer.add_series(&waiting)?;
-            waiting.clear();
-        }
-        rewritten.series += 1;
-        rewritten.samples += (samples.len() + histograms.len()) as u64;
+        let exemplars = exemplars_of(reader, &locals)?;
+        series.add(labels, &[&samples], &histograms_among(&found), &exemplars)?;
     }
-    writer.add_series(&waiting)?;
-    Ok(rewritten)
+    series.finish()
+}
+
+/// Writes series with all that they have into a new file, in the order of their label bytes.
+pub(crate) struct SeriesWriter<'w, 'txn> {
+    writer: &'w mut PartitionWriter<'txn>,
+    /// Label sets that are not entered yet.
+    waiting: Vec<Labels>,
+    written: Rewritten,
+}
+
+impl<'w, 'txn> SeriesWriter<'w, 'txn> {
+    /// Begins with the first series.
+    pub(crate) fn new(writer: &'w mut PartitionWriter<'txn>) -> Self {
+        Self { writer, waiting: Vec::new(), written: Rewritten::default() }
+    }
+
+    /// Whether the next series is the first of a pack.
+    pub(crate) fn begins_pack(&self) -> bool {
+        self.written.series.is_multiple_of(PACK)
+    }
+
+    /// Writes a series, column by column, unless it has nothing.
+    pub(crate) fn add(
+        &mut self,
+        labels: Labels,
+        columns: &[&[Sample]],
+        histograms: &[HistogramSample],
+        exemplars: &[Exemplar],
+    ) -> Result<(), DiskError> {
+        let samples = columns.first().map_or(0, |samples| samples.len()) + histograms.len();
+        if samples == 0 && exemplars.is_empty() {
+            return Ok(());
+        }
+        let local = self.written.series;
+        self.writer.add_compact(local, columns, BLOCK_SAMPLES)?;
+        self.writer.add_histograms(local, histograms)?;
+        self.writer.add_exemplars(local, exemplars)?;
+        self.waiting.push(labels);
+        if self.waiting.len() == SERIES_AT_ONCE {
+            self.writer.add_series(&self.waiting)?;
+            self.waiting.clear();
+        }
+        self.written.series += 1;
+        self.written.samples += samples as u64;
+        Ok(())
+    }
+
+    /// Enters the last series.
+    pub(crate) fn finish(self) -> Result<Rewritten, DiskError> {
+        self.writer.add_series(&self.waiting)?;
+        Ok(self.written)
+    }
 }
 
 /// The histograms among samples, with their times.
@@ -177,89 +221,6 @@ fn exemplars_of(reader: &PartitionReader, locals: &[u32]) -> Result<Vec<Exemplar
     exemplars.sort_by_key(|exemplar| exemplar.timestamp_ms);
     exemplars.dedup();
     Ok(exemplars)
-}
-
-/// The sorted runs of a dictionary, merged.
-struct Runs<'a> {
-    reader: &'a PartitionReader,
-    /// The next series of each run: label bytes, number, and the run.
-    next: BinaryHeap<Reverse<(Vec<u8>, u32, usize)>>,
-    runs: Vec<Run>,
-}
-
-struct Run {
-    /// One more than the number of its last series.
-    end: u32,
-    open: Option<(u32, DictionaryBlock)>,
-}
-
-impl<'a> Runs<'a> {
-    fn open(reader: &'a PartitionReader, pace: Pace<'_>) -> Result<Self, DiskError> {
-        let mut starts = Vec::new();
-        let mut before = Vec::new();
-        for pack in 0..reader.series_len().div_ceil(PACK) {
-            pace()?;
-            let block = reader.dictionary_block(pack)?;
-            for (position, labels) in block.iter().enumerate() {
-                let local = pack * PACK + position as u32;
-                if local == 0 || labels < before.as_slice() {
-                    starts.push(local);
-                }
-                labels.clone_into(&mut before);
-            }
-        }
-        let ends = starts.iter().skip(1).copied().chain([reader.series_len()]);
-        let runs = ends.map(|end| Run { end, open: None }).collect();
-        let mut merged = Self { reader, next: BinaryHeap::new(), runs };
-        for (run, &start) in starts.iter().enumerate() {
-            merged.advance(run, start)?;
-        }
-        Ok(merged)
-    }
-
-    /// Enters the next series of a run.
-    fn advance(&mut self, run: usize, local: u32) -> Result<(), DiskError> {
-        if let Some((local, labels)) = self.labels_from(run, local)? {
-            self.next.push(Reverse((labels, local, run)));
-        }
-        Ok(())
-    }
-
-    /// The first series of a run from a number on that is not gone.
-    fn labels_from(&mut self, run: usize, from: u32) -> Result<Option<(u32, Vec<u8>)>, DiskError> {
-        let at = &mut self.runs[run];
-        let gone: &RoaringBitmap = self.reader.gone_series();
-        let Some(local) = (from..at.end).find(|local| !gone.contains(*local)) else {
-            at.open = None;
-            return Ok(None);
-        };
-        let pack = local / PACK;
-        if at.open.as_ref().is_none_or(|(number, _)| *number != pack) {
-            at.open = Some((pack, self.reader.dictionary_block(pack)?));
-        }
-        let block = at.open.as_ref().map(|(_, block)| block);
-        let labels = block.and_then(|block| block.iter().nth((local % PACK) as usize));
-        match labels {
-            Some(labels) => Ok(Some((local, labels.to_vec()))),
-            None => Err(self.reader.missing("a series without labels")),
-        }
-    }
-
-    /// The next label set and the numbers that it has, ascending.
-    fn take(&mut self) -> Result<Option<(Labels, Vec<u32>)>, DiskError> {
-        let Some(Reverse((bytes, local, run))) = self.next.pop() else { return Ok(None) };
-        let mut locals = vec![local];
-        self.advance(run, local + 1)?;
-        while self.next.peek().is_some_and(|Reverse((next, ..))| *next == bytes) {
-            let Some(Reverse((_, local, run))) = self.next.pop() else { break };
-            locals.push(local);
-            self.advance(run, local + 1)?;
-        }
-        let labels = metric::EncodedLabels(&bytes)
-            .to_labels(&metric::LabelLimits::UNLIMITED)
-            .map_err(|_| self.reader.missing("stored labels are wrong"))?;
-        Ok(Some((labels, locals)))
-    }
 }
 
 impl From<ReadError> for DiskError {

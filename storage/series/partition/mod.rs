@@ -12,6 +12,7 @@ mod dictionary;
 mod frame;
 mod read;
 mod read_beside;
+mod runs;
 mod summary;
 mod tombstone;
 mod write;
@@ -25,11 +26,14 @@ use std::time::Instant;
 use redb::{Database, ReadableDatabase, TableDefinition};
 
 use crate::disk::{DiskError, OpenFile, guarded};
+use crate::tier::{Built, COLUMNS};
 
+pub(crate) use beside::HistogramSample;
 #[cfg(test)]
 pub(crate) use beside::damage;
-pub(crate) use compact::{Pace, delete_left_over};
+pub(crate) use compact::{Pace, Rewritten, SeriesWriter, delete_left_over};
 pub(crate) use read::PartitionReader;
+pub(crate) use runs::Merged;
 pub(crate) use summary::Summary;
 pub(crate) use tombstone::Deletion;
 pub(crate) use write::{PartitionWriter, Stored};
@@ -42,14 +46,26 @@ const VERSION: u64 = 4;
 const VERSION_MIN: u64 = 2;
 
 /// `version`, `series` (how many), `flushes` (how many), `newest_ms` (of all samples), `samples`
-/// (how many), `compacted` (how many flushes there were after the last compaction).
+/// (how many), `compacted` (how many flushes there were after the last compaction), `revision` (how
+/// often what it says was changed).
 const META: TableDefinition<'static, &str, u64> = TableDefinition::new("meta");
 /// Number of the first series / 64 to a dictionary block.
 const SERIES: TableDefinition<'static, u32, &[u8]> = TableDefinition::new("series");
 /// Name and value to the numbers of the series that carry them, a roaring bitmap.
 const POSTINGS: TableDefinition<'static, (&str, &str), &[u8]> = TableDefinition::new("postings");
-/// Pack << 32 | flush to a block.
-const BLOCKS: TableDefinition<'static, u64, &[u8]> = TableDefinition::new("blocks");
+/// Pack << 32 | flush to a block. A tier has a table for each column of its rows; the first one is
+/// what every partition has.
+const BLOCKS: [TableDefinition<'static, u64, &[u8]>; COLUMNS] = [
+    TableDefinition::new("blocks"),
+    TableDefinition::new("blocks.min"),
+    TableDefinition::new("blocks.max"),
+    TableDefinition::new("blocks.sum"),
+    TableDefinition::new("blocks.count"),
+    TableDefinition::new("blocks.rise"),
+];
+/// In a tier: number of a partition of samples to the revision of it that was thinned out, and
+/// whether rows of an earlier lineage lie among those.
+const BUILT: TableDefinition<'static, i32, (u64, bool)> = TableDefinition::new("built");
 /// Number of a series, of the flush, and of the part, to some of its native histograms.
 const HISTOGRAMS: TableDefinition<'static, BesideKey, &[u8]> = TableDefinition::new("histograms");
 /// The same of its exemplars.
@@ -67,6 +83,17 @@ type BesideKey = (u32, u32, u32);
 const WITH_HISTOGRAMS: &str = "histograms";
 const WITH_EXEMPLARS: &str = "exemplars";
 
+/// What all partitions of a kind have in common.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// Length of the span of time.
+    pub(crate) length_ms: i64,
+    /// Page cache of an open file.
+    pub(crate) cache_bytes: usize,
+    /// Columns of a row.
+    pub(crate) columns: usize,
+}
+
 /// A partition on disk; its file is opened when it is first used.
 #[derive(Debug)]
 pub(crate) struct Partition {
@@ -78,11 +105,14 @@ pub(crate) struct Partition {
     pub(crate) to_ms: i64,
     dir: PathBuf,
     cache_bytes: usize,
+    /// Columns of a row: 1, or [`COLUMNS`] in a tier.
+    columns: usize,
     db: Mutex<Option<Arc<OpenFile>>>,
     /// Changes of the file since the engine was opened.
     changes: AtomicU64,
     changed_at: Mutex<Instant>,
     summary: Mutex<Option<(u64, Summary)>>,
+    built: Mutex<Option<(u64, Built)>>,
     /// Number of the compaction that gave the series their numbers.
     renumbered: AtomicU64,
     /// Whether the file's name may not be durable yet.
@@ -91,7 +121,8 @@ pub(crate) struct Partition {
 
 impl Partition {
     /// A partition that lies, or will lie, in `dir`.
-    pub(crate) fn new(dir: PathBuf, number: i32, length_ms: i64, cache_bytes: usize) -> Self {
+    pub(crate) fn new(dir: PathBuf, number: i32, shape: Shape) -> Self {
+        let Shape { length_ms, cache_bytes, columns } = shape;
         let from_ms = i64::from(number) * length_ms;
         let to_ms = from_ms + length_ms;
         Self {
@@ -100,10 +131,12 @@ impl Partition {
             to_ms,
             dir,
             cache_bytes,
+            columns,
             db: Mutex::new(None),
             changes: AtomicU64::new(0),
             changed_at: Mutex::new(Instant::now()),
             summary: Mutex::new(None),
+            built: Mutex::new(None),
             renumbered: AtomicU64::new(0),
             unsynced: AtomicBool::new(false),
         }
@@ -193,7 +226,7 @@ impl Partition {
         &self,
         work: impl FnOnce(&mut PartitionWriter<'_>) -> Result<T, DiskError>,
     ) -> Result<T, DiskError> {
-        self.change(|db, file| write::transaction(db, file, work))
+        self.change(|db, file| write::transaction(db, file, self.columns, work))
     }
 
     /// Hides samples that are stored now; durable when it returns.

@@ -2,22 +2,23 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use metric::{Labels, ReadError, Samples};
-use redb::{ReadOnlyTable, TableError};
+use redb::{ReadOnlyTable, ReadTransaction, TableError};
 use roaring::RoaringBitmap;
 
 use super::block::{Block, PACK, block_range_ms};
 use super::dictionary::DictionaryBlock;
 use super::read_beside::{BesideTables, Stored, is_lost};
 use super::tombstone::Tombstones;
-use super::{BLOCKS, META, POSTINGS, Partition, SERIES, Summary, bitmap};
+use super::{BLOCKS, BUILT, META, POSTINGS, Partition, SERIES, Summary, bitmap};
 use crate::chunk::Damaged;
 use crate::disk::{DiskError, OpenFile, close_guarded, guarded};
 use crate::postings::Postings;
+use crate::tier::{Built, BuiltOf};
 
 /// Open blocks that one snapshot keeps: neighbours share them.
 const CACHE_BYTES_MAX: usize = 4 << 20;
@@ -32,6 +33,8 @@ pub(crate) struct PartitionReader {
     _db: Arc<OpenFile>,
     noted: Noted,
     renumbered: u64,
+    span_ms: (i64, i64),
+    built: Built,
     pub(super) tombstones: Tombstones,
     cache: Mutex<BlockCache>,
 }
@@ -44,34 +47,39 @@ struct Noted {
     flushes: u64,
     samples: Option<u64>,
     compacted: Option<u64>,
+    revision: u64,
 }
 
 impl Default for Noted {
     /// Before the first flush.
     fn default() -> Self {
         let newest_ms = Some(i64::MIN);
-        Self { series: 0, newest_ms, flushes: 0, samples: Some(0), compacted: None }
+        Self { series: 0, newest_ms, flushes: 0, samples: Some(0), compacted: None, revision: 0 }
     }
 }
 
 struct Tables {
     series: ReadOnlyTable<u32, &'static [u8]>,
     postings: ReadOnlyTable<(&'static str, &'static str), &'static [u8]>,
-    blocks: ReadOnlyTable<u64, &'static [u8]>,
+    /// A table for each column.
+    blocks: Vec<ReadOnlyTable<u64, &'static [u8]>>,
 }
+
+/// Column and key of a block.
+type BlockPlace = (usize, u64);
 
 /// What one flush brought of a series, as it is stored.
 enum Piece {
-    /// Key and bytes of a block.
-    Block(u64, Stored),
+    /// Place and bytes of a block.
+    Block(BlockPlace, Stored),
     /// Histograms.
     Histograms(Stored),
 }
 
 #[derive(Default)]
 struct BlockCache {
-    open: HashMap<u64, Arc<Block>>,
-    order: VecDeque<u64>,
+    open: HashMap<BlockPlace, Arc<Block>>,
+    order: VecDeque<BlockPlace>,
     bytes: usize,
 }
 
@@ -89,11 +97,16 @@ impl PartitionReader {
                 flushes: noted("flushes")?.unwrap_or(0),
                 samples: noted("samples")?,
                 compacted: noted("compacted")?,
+                revision: noted("revision")?.unwrap_or(0),
             };
             let tables = Tables {
                 series: read.open_table(SERIES)?,
                 postings: read.open_table(POSTINGS)?,
-                blocks: read.open_table(BLOCKS)?,
+                blocks: BLOCKS
+                    .iter()
+                    .take(partition.columns)
+                    .map(|blocks| read.open_table(*blocks))
+                    .collect::<Result<_, _>>()?,
             };
             Ok((Some(tables), noted))
         })();
@@ -104,9 +117,22 @@ impl PartitionReader {
         let tombstones = Tombstones::read(&read, &file)?;
         let beside = BesideTables::read(&read, &file)?;
         let renumbered = partition.renumbered.load(Ordering::SeqCst);
+        let built = read_built(&read, &file)?;
+        let span_ms = (partition.from_ms, partition.to_ms - 1);
         let cache = Mutex::default();
         let db = Arc::clone(db);
-        Ok(Self { file, tables, beside, _db: db, noted, renumbered, tombstones, cache })
+        Ok(Self {
+            file,
+            tables,
+            beside,
+            _db: db,
+            noted,
+            renumbered,
+            span_ms,
+            built,
+            tombstones,
+            cache,
+        })
     }
 
     /// Time of the newest sample; `None` where an earlier release did not note it.
@@ -116,7 +142,7 @@ impl PartitionReader {
 
     /// What the partition holds.
     pub(super) fn summary(&self) -> Summary {
-        let Noted { series, flushes, samples, compacted, .. } = self.noted;
+        let Noted { series, flushes, samples, compacted, revision, .. } = self.noted;
         let tombstones = !self.tombstones.is_empty();
         Summary {
             series: series - self.tombstones.gone.range_cardinality(..series) as u32,
@@ -124,7 +150,23 @@ impl PartitionReader {
             compact: flushes <= compacted.unwrap_or(1) && !tombstones,
             compacted: compacted.is_some(),
             tombstones,
+            revision,
         }
+    }
+
+    /// First and last millisecond of its time.
+    pub(crate) fn span_ms(&self) -> (i64, i64) {
+        self.span_ms
+    }
+
+    /// Which revisions of partitions of samples a tier's partition has rows of.
+    pub(crate) fn built(&self) -> Built {
+        self.built.clone()
+    }
+
+    /// See [`Summary::revision`].
+    pub(crate) fn revision(&self) -> u64 {
+        self.noted.revision
     }
 
     /// Number of the compaction that gave the series their numbers, or of one after it.
@@ -206,26 +248,40 @@ impl PartitionReader {
         to_ms: i64,
         out: &mut Samples,
     ) -> Result<(), ReadError> {
-        let Some(tables) = &self.tables else { return Ok(()) };
+        self.read_column(locals, 0, (from_ms, to_ms), out)
+    }
+
+    /// The same of one column of rows; histograms come with the first one.
+    pub(crate) fn read_column(
+        &self,
+        locals: impl Iterator<Item = u32>,
+        column: usize,
+        (from_ms, to_ms): (i64, i64),
+        out: &mut Samples,
+    ) -> Result<(), ReadError> {
+        let blocks = self.tables.as_ref().and_then(|tables| tables.blocks.get(column));
+        let Some(table) = blocks else { return Ok(()) };
         self.guard(|| {
             let mut pieces = Vec::new();
             for local in locals {
                 let pack = u64::from(local / PACK) << 32;
                 let keys = pack..=pack | u64::from(u32::MAX);
-                for entry in tables.blocks.range(keys).map_err(|error| self.failed(error))? {
+                for entry in table.range(keys).map_err(|error| self.failed(error))? {
                     let (key, bytes) = entry.map_err(|error| self.failed(error))?;
                     let (first_ms, last_ms) =
                         block_range_ms(bytes.value()).map_err(|error| self.damaged(error))?;
                     if first_ms <= to_ms && last_ms >= from_ms {
                         // The lower half of a key is the number of the flush.
                         let key = key.value();
-                        pieces.push((key as u32, local, Piece::Block(key, bytes)));
+                        pieces.push((key as u32, local, Piece::Block((column, key), bytes)));
                     }
                 }
-                self.each_histograms(local, |flush, bytes| {
-                    pieces.push((flush, local, Piece::Histograms(bytes)));
-                    Ok(())
-                })?;
+                if column == 0 {
+                    self.each_histograms(local, |flush, bytes| {
+                        pieces.push((flush, local, Piece::Histograms(bytes)));
+                        Ok(())
+                    })?;
+                }
             }
             pieces.sort_by_key(|(flush, ..)| *flush);
             for (flush, local, piece) in pieces {
@@ -245,8 +301,8 @@ impl PartitionReader {
         let lost = self.tombstones.of(local, flush);
         match piece {
             Piece::Histograms(bytes) => self.read_part(bytes.value(), range, &lost, out),
-            Piece::Block(key, bytes) => {
-                let block = self.open_block(*key, bytes.value())?;
+            Piece::Block(place, bytes) => {
+                let block = self.open_block(*place, bytes.value())?;
                 let read = if lost.is_empty() {
                     block.read(local, range.0, range.1, out)
                 } else {
@@ -257,7 +313,7 @@ impl PartitionReader {
         }
     }
 
-    fn open_block(&self, key: u64, bytes: &[u8]) -> Result<Arc<Block>, ReadError> {
+    fn open_block(&self, key: BlockPlace, bytes: &[u8]) -> Result<Arc<Block>, ReadError> {
         let lock = || self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(block) = lock().open.get(&key) {
             return Ok(Arc::clone(block));
@@ -307,8 +363,10 @@ impl PartitionReader {
         for entry in tables.series.range::<u32>(..)? {
             values.push(entry?.1.value().to_vec());
         }
-        for entry in tables.blocks.range::<u64>(..)? {
-            values.push(entry?.1.value().to_vec());
+        for blocks in &tables.blocks {
+            for entry in blocks.range::<u64>(..)? {
+                values.push(entry?.1.value().to_vec());
+            }
         }
         for entry in tables.postings.range::<(&str, &str)>(..)? {
             values.push(entry?.1.value().to_vec());
@@ -319,6 +377,21 @@ impl PartitionReader {
     fn bitmap(&self, bytes: &[u8]) -> Result<RoaringBitmap, ReadError> {
         bitmap::decode(bytes).map_err(|error| self.damaged(error))
     }
+}
+
+/// Reads which rows a tier's partition has; one of samples has no such table.
+fn read_built(read: &ReadTransaction, file: &Path) -> Result<Built, DiskError> {
+    let table = match read.open_table(BUILT) {
+        Err(TableError::TableDoesNotExist(_)) => return Ok(Built::new()),
+        table => table.map_err(|error| DiskError::redb(file, error))?,
+    };
+    let mut built = Built::new();
+    for entry in table.range::<i32>(..).map_err(|error| DiskError::redb(file, error))? {
+        let (number, of) = entry.map_err(|error| DiskError::redb(file, error))?;
+        let (revision, mixed) = of.value();
+        built.insert(number.value(), BuiltOf { revision, mixed });
+    }
+    Ok(built)
 }
 
 /// Appends what a series has in a block outside the spans that it lost.

@@ -1,11 +1,13 @@
 //! What a partition holds, in a few numbers.
 
-use std::sync::PoisonError;
+use std::hash::BuildHasher;
 use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Partition;
 use crate::disk::DiskError;
+use crate::tier::Built;
 
 /// What a partition holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -20,9 +22,25 @@ pub(crate) struct Summary {
     pub(crate) compacted: bool,
     /// Whether something was deleted that still lies in the file.
     pub(crate) tombstones: bool,
+    /// What it says has this number until it is changed; see [`next_revision`].
+    pub(crate) revision: u64,
+}
+
+/// The revision after one; that of a new file begins a lineage of its own: what was deleted and
+/// comes again is not what it was.
+pub(super) fn next_revision(revision: Option<u64>) -> u64 {
+    match revision {
+        Some(revision) => revision.wrapping_add(1),
+        // Every state is seeded at random.
+        None => foldhash::quality::RandomState::default().hash_one(()) & !u64::from(u32::MAX),
+    }
 }
 
 impl Partition {
+    pub(crate) fn built_cache(&self) -> MutexGuard<'_, Option<(u64, Built)>> {
+        self.built.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What it holds; the file is opened for it only when it changed since the last time.
     pub(crate) fn summary(&self) -> Result<Summary, DiskError> {
         let changes = self.changes();

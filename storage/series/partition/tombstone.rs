@@ -13,6 +13,7 @@ use std::path::Path;
 use redb::{ReadTransaction, ReadableTable, StorageError, TableError};
 use roaring::RoaringBitmap;
 
+use super::summary::next_revision;
 use super::{GONE, META, TOMBSTONES, VERSION, bitmap};
 use crate::chunk::Damaged;
 use crate::disk::{DiskError, OpenFile};
@@ -138,6 +139,9 @@ pub(super) fn store(db: &OpenFile, file: &Path, deletion: Deletion) -> Result<()
     {
         let mut meta = txn.open_table(META).map_err(|error| failed(error.into()))?;
         meta.insert("version", VERSION).map_err(|error| failed(error.into()))?;
+        let revision = meta.get("revision").map_err(|error| failed(error.into()))?;
+        let revision = next_revision(revision.map(|revision| revision.value()));
+        meta.insert("revision", revision).map_err(|error| failed(error.into()))?;
         let flushes = meta.get("flushes").map_err(|error| failed(error.into()))?;
         let bound = u32::try_from(flushes.map_or(0, |flushes| flushes.value()))
             .map_err(|_| DiskError::damaged(file, "a count is out of range"))?;

@@ -4,16 +4,18 @@ use std::path::Path;
 
 use hashbrown::HashMap;
 use metric::{Exemplar, Labels, Sample};
-use redb::{ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use roaring::RoaringBitmap;
 
 use super::beside::HistogramSample;
 use super::block::{BlockBuilder, PACK};
 use super::dictionary::{self, DictionaryBlock};
+use super::summary::next_revision;
 use super::write_beside::BesideWriter;
-use super::{BLOCKS, GONE, META, POSTINGS, SERIES, VERSION, bitmap, tombstone};
+use super::{BLOCKS, BUILT, GONE, META, POSTINGS, SERIES, VERSION, bitmap, tombstone};
 use crate::chunk::Damaged;
 use crate::disk::{DiskError, OpenFile};
+use crate::tier::BuiltOf;
 
 /// What a flush put into a partition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,9 +31,10 @@ pub(crate) struct Stored {
 /// Adds series and samples within one transaction.
 pub(crate) struct PartitionWriter<'txn> {
     file: &'txn Path,
+    txn: &'txn WriteTransaction,
     series: Table<'txn, u32, &'static [u8]>,
     postings: Table<'txn, (&'static str, &'static str), &'static [u8]>,
-    blocks: Table<'txn, u64, &'static [u8]>,
+    columns: Vec<ColumnWriter<'txn>>,
     beside: BesideWriter<'txn>,
     gone: Table<'txn, (), &'static [u8]>,
     /// Series of which nothing was left; those that get samples are taken out.
@@ -41,17 +44,24 @@ pub(crate) struct PartitionWriter<'txn> {
     flush: u32,
     flush_max: u32,
     compacting: bool,
-    builder: BlockBuilder,
+    revision: u64,
     pack: u32,
     bytes: Vec<u8>,
     stored: Stored,
     newest_ms: i64,
 }
 
+/// One column of rows in the making; partitions of samples have one.
+struct ColumnWriter<'txn> {
+    blocks: Table<'txn, u64, &'static [u8]>,
+    builder: BlockBuilder,
+}
+
 /// Opens the tables, runs the work and commits durably.
 pub(super) fn transaction<T>(
     db: &OpenFile,
     file: &Path,
+    columns: usize,
     work: impl FnOnce(&mut PartitionWriter<'_>) -> Result<T, DiskError>,
 ) -> Result<T, DiskError> {
     let failed = |error: redb::Error| DiskError::redb(file, error);
@@ -71,7 +81,9 @@ pub(super) fn transaction<T>(
         let samples = meta.get("samples").map_err(|error| failed(error.into()))?;
         // A file of an earlier release does not say how many there were before.
         let samples = samples.map(|samples| samples.value()).or((flush == 0).then_some(0));
-        let mut writer = PartitionWriter::open(&txn, file, series_len, flush)?;
+        let revision = meta.get("revision").map_err(|error| failed(error.into()))?;
+        let revision = next_revision(revision.map(|revision| revision.value()));
+        let mut writer = PartitionWriter::open(&txn, file, columns, (series_len, flush, revision))?;
         let outcome = work(&mut writer)?;
         writer.finish_pack()?;
         writer.beside.finish()?;
@@ -83,6 +95,7 @@ pub(super) fn transaction<T>(
             ("series", writer.series_len.into()),
             ("flushes", flushes),
             ("newest_ms", newest_ms.cast_unsigned()),
+            ("revision", writer.revision),
         ];
         said.extend(samples.map(|samples| ("samples", samples + writer.stored.samples)));
         said.extend(writer.compacting.then_some(("compacted", flushes)));
@@ -100,17 +113,22 @@ impl<'txn> PartitionWriter<'txn> {
     fn open(
         txn: &'txn WriteTransaction,
         file: &'txn Path,
-        series_len: u32,
-        flush: u32,
+        columns: usize,
+        (series_len, flush, revision): (u32, u32, u64),
     ) -> Result<Self, DiskError> {
         let failed = |error: redb::TableError| DiskError::redb(file, error);
+        let column = |blocks: &TableDefinition<'static, u64, &'static [u8]>| {
+            let builder = BlockBuilder::new().map_err(|error| DiskError::io(file, &error))?;
+            Ok(ColumnWriter { blocks: txn.open_table(*blocks).map_err(failed)?, builder })
+        };
         let gone = txn.open_table(GONE).map_err(failed)?;
         let gone_set = tombstone::read_gone(&gone, file)?;
         Ok(Self {
             file,
+            txn,
             series: txn.open_table(SERIES).map_err(failed)?,
             postings: txn.open_table(POSTINGS).map_err(failed)?,
-            blocks: txn.open_table(BLOCKS).map_err(failed)?,
+            columns: BLOCKS.iter().take(columns).map(column).collect::<Result<_, DiskError>>()?,
             beside: BesideWriter::new(txn, file),
             gone,
             gone_before: gone_set.len(),
@@ -119,7 +137,7 @@ impl<'txn> PartitionWriter<'txn> {
             flush,
             flush_max: flush,
             compacting: false,
-            builder: BlockBuilder::new().map_err(|error| DiskError::io(file, &error))?,
+            revision,
             pack: 0,
             bytes: Vec::new(),
             stored: Stored::default(),
@@ -224,11 +242,19 @@ impl<'txn> PartitionWriter<'txn> {
     /// Adds samples, ascending in time, of a series; series must come in ascending order, each
     /// once.
     pub(crate) fn add_samples(&mut self, local: u32, samples: &[Sample]) -> Result<(), DiskError> {
+        self.add_columns(local, &[samples])
+    }
+
+    /// Adds rows, column by column, each ascending in time.
+    fn add_columns(&mut self, local: u32, columns: &[&[Sample]]) -> Result<(), DiskError> {
         if local / PACK != self.pack {
             self.finish_pack()?;
             self.pack = local / PACK;
         }
-        self.builder.add(local, samples);
+        for (writer, samples) in self.columns.iter_mut().zip(columns) {
+            writer.builder.add(local, samples);
+        }
+        let samples = columns.first().copied().unwrap_or_default();
         if !samples.is_empty() {
             self.gone_set.remove(local);
         }
@@ -266,24 +292,40 @@ impl<'txn> PartitionWriter<'txn> {
         self.beside.put_exemplars((local, flush), exemplars)
     }
 
-    /// Adds all numbers of a series to a new file; series must come in ascending order, each
-    /// once. A pack with many samples gets several blocks, each under a number of a flush.
+    /// Adds all numbers of a series to a new file, column by column; series must come in ascending
+    /// order, each once. A pack with many samples gets several blocks, each under a number of a
+    /// flush.
     pub(super) fn add_compact(
         &mut self,
         local: u32,
-        samples: &[Sample],
+        columns: &[&[Sample]],
         samples_max: usize,
     ) -> Result<(), DiskError> {
         self.compacting = true;
+        let held = self.columns.first().map_or(0, |column| column.builder.samples());
+        let samples = columns.first().copied().unwrap_or_default();
         if local.is_multiple_of(PACK) {
             self.finish_pack()?;
             self.flush = 0;
-        } else if self.builder.samples() + samples.len() > samples_max {
+        } else if held + samples.len() > samples_max {
             self.finish_pack()?;
             self.flush += 1;
             self.flush_max = self.flush_max.max(self.flush);
         }
-        self.add_samples(local, samples)
+        self.add_columns(local, columns)
+    }
+
+    /// States the revision of what a new file holds.
+    pub(super) fn set_revision(&mut self, revision: u64) {
+        self.revision = revision;
+    }
+
+    /// Notes of which partition of samples rows were put into this file.
+    pub(crate) fn note_built(&mut self, number: i32, of: BuiltOf) -> Result<(), DiskError> {
+        let mut built =
+            self.txn.open_table(BUILT).map_err(|error| DiskError::redb(self.file, error))?;
+        let noted = built.insert(number, (of.revision, of.mixed));
+        noted.map(drop).map_err(|error| DiskError::redb(self.file, error))
     }
 
     /// Notes which series are gone no more.
@@ -298,16 +340,19 @@ impl<'txn> PartitionWriter<'txn> {
     }
 
     fn finish_pack(&mut self) -> Result<(), DiskError> {
-        if self.builder.is_empty() {
-            return Ok(());
-        }
-        self.builder.finish(&mut self.bytes).map_err(|error| DiskError::io(self.file, &error))?;
         let key = u64::from(self.pack) << 32 | u64::from(self.flush);
-        self.blocks
-            .insert(key, self.bytes.as_slice())
-            .map_err(|error| DiskError::redb(self.file, error))?;
-        self.stored.blocks += 1;
-        self.stored.bytes += self.bytes.len() as u64;
+        for column in self.columns.iter_mut().filter(|column| !column.builder.is_empty()) {
+            column
+                .builder
+                .finish(&mut self.bytes)
+                .map_err(|error| DiskError::io(self.file, &error))?;
+            column
+                .blocks
+                .insert(key, self.bytes.as_slice())
+                .map_err(|error| DiskError::redb(self.file, error))?;
+            self.stored.blocks += 1;
+            self.stored.bytes += self.bytes.len() as u64;
+        }
         Ok(())
     }
 }

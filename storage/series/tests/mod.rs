@@ -9,6 +9,7 @@ mod delete;
 mod lookups;
 mod model;
 mod reopen;
+mod tiers;
 mod upkeep;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,7 @@ impl Bed {
             flush_interval_ms: u64::MAX / 2,
             journal_keep_ms: 0,
             compact_quiet_ms: u64::MAX / 2,
+            tiers: Vec::new(),
             ..Options::new(move || shown.load(Ordering::SeqCst))
         };
         Self { dir: folder(), clock, options }
