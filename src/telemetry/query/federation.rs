@@ -60,7 +60,7 @@ fn newest(
     options: &QueryOptions,
     found: &mut Vec<(Labels, Sample)>,
 ) -> Result<(), QueryError> {
-    let how = Select { series_max, last_only: true, any_order: true };
+    let how = Select { series_max, last_only: true, any_order: true, ..Select::default() };
     let selection = series.select(matchers, from_ms, to_ms, how)?;
     let mut samples = Samples::new();
     for at in 0..selection.len() {

@@ -107,7 +107,7 @@ impl<'a> Run<'a> {
     ) -> Result<Box<dyn Selection>, EvalError> {
         let series_max = self.options.limits.series_max;
         // Rows meet by their labels, and answers are ordered at the end.
-        let how = Select { series_max, last_only, any_order: true };
+        let how = Select { series_max, last_only, any_order: true, ..Select::default() };
         let selection = self.reader.select(&selector.matchers, from_ms, to_ms, how)?;
         self.series.fetch_add(selection.len() as u64, Ordering::Relaxed);
         Ok(selection)

@@ -12,6 +12,7 @@ mod dictionary;
 mod frame;
 mod read;
 mod read_beside;
+mod read_postings;
 mod runs;
 mod summary;
 mod tombstone;
