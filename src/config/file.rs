@@ -157,6 +157,8 @@ pub struct Metrics {
     pub query_timeout_s: u64,
     /// Most samples that one query may load.
     pub query_samples: u64,
+    /// Most bytes of memory that one query may take, about.
+    pub query_memory_bytes: u64,
     /// Most series that one query may touch.
     pub query_series: usize,
 }
@@ -169,6 +171,7 @@ impl Default for Metrics {
             active_series: 2_000_000,
             query_timeout_s: 30,
             query_samples: 50_000_000,
+            query_memory_bytes: 512 << 20,
             query_series: 500_000,
         }
     }

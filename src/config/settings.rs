@@ -157,6 +157,7 @@ fn telemetry_settings(file: &File) -> Result<telemetry::TelemetrySettings, Confi
     settings.scrape.jobs.clone_from(&file.telemetry.scrape);
     settings.query.timeout = Duration::from_secs(file.metrics.query_timeout_s.max(1));
     settings.query.samples_max = file.metrics.query_samples;
+    settings.query.memory_bytes_max = file.metrics.query_memory_bytes;
     settings.query.series_max = file.metrics.query_series;
     Ok(settings)
 }

@@ -147,6 +147,9 @@ pub struct QuerySettings {
     pub lookback: Duration,
     /// Samples that one query may hold at one time; 50 million by default.
     pub samples_max: u64,
+    /// Bytes that samples, values and labels of one query may take at one time, about; 512 MiB by
+    /// default.
+    pub memory_bytes_max: u64,
     /// Series that one selector may find; 500,000 by default.
     pub series_max: usize,
     /// Points that one series of an answer may have; 11,000 by default.
@@ -165,6 +168,7 @@ impl Default for QuerySettings {
             timeout: Duration::from_secs(120),
             lookback: Duration::from_secs(300),
             samples_max: 50_000_000,
+            memory_bytes_max: 512 * MIB as u64,
             series_max: 500_000,
             points_max: 11_000,
             items_max: 100_000,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use metric::{Histogram, Labels};
 
+use crate::analysis::NodeCost;
+
 /// The answer to a query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
@@ -15,6 +17,8 @@ pub struct Answer {
     pub infos: Vec<String>,
     /// What the evaluation cost.
     pub stats: EvalStats,
+    /// What each node of the tree cost, if [`crate::QueryOptions::analyze`] asked for it.
+    pub analysis: Option<Box<NodeCost>>,
 }
 
 /// The values of an answer.
@@ -118,6 +122,8 @@ pub struct EvalStats {
     pub samples: u64,
     /// Most samples and values held at one time.
     pub samples_peak: u64,
+    /// Most bytes that they and the labels beside them took at one time, about.
+    pub memory_bytes_peak: u64,
     /// Values in the answer.
     pub points: u64,
 }

@@ -83,6 +83,8 @@ impl From<ReadError> for EvalError {
 pub enum LimitName {
     /// Samples and values held at one time.
     Samples,
+    /// Memory that samples and values take at one time.
+    MemoryBytes,
     /// Series found by one selector.
     Series,
     /// Points in one series of an answer.
@@ -93,6 +95,7 @@ impl fmt::Display for LimitName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Samples => "samples_max",
+            Self::MemoryBytes => "memory_bytes_max",
             Self::Series => "series_max",
             Self::PointsPerSeries => "points_per_series_max",
         })

@@ -8,7 +8,7 @@ use crate::formula::Formulas;
 use crate::function::Function;
 
 /// Where a node stands in the text of the query, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Span {
     /// First byte.
     pub start: usize,
@@ -151,6 +151,11 @@ impl Node {
         }
     }
 
+    /// The nodes right below, in the order in which they stand in the query.
+    pub(crate) fn children(&self) -> Vec<&Self> {
+        self.kind.children()
+    }
+
     /// The node without the parentheses around it.
     pub(crate) fn unparen(&self) -> &Self {
         let mut node = self;
@@ -162,6 +167,22 @@ impl Node {
 }
 
 impl Kind {
+    /// The sort of node by the name that the HTTP API uses.
+    pub(crate) fn api_name(&self) -> &'static str {
+        match self {
+            Self::Number(_) | Self::Duration(_) => "numberLiteral",
+            Self::Text(_) | Self::Bytes(_) => "stringLiteral",
+            Self::Select(_) => "vectorSelector",
+            Self::Range { .. } => "matrixSelector",
+            Self::Subquery { .. } => "subquery",
+            Self::Call { .. } => "call",
+            Self::Aggregate(_) => "aggregation",
+            Self::Negate(_) | Self::Plus(_) => "unaryExpr",
+            Self::Paren(_) => "parenExpr",
+            Self::Binary(_) => "binaryExpr",
+        }
+    }
+
     /// Whether the value cannot change from step to step.
     fn is_steady(&self) -> bool {
         match self {
@@ -179,20 +200,23 @@ impl Kind {
         }
     }
 
-    fn children_height(&self) -> usize {
+    fn children(&self) -> Vec<&Node> {
         match self {
             Self::Subquery { inner, .. }
             | Self::Negate(inner)
             | Self::Plus(inner)
-            | Self::Paren(inner) => inner.height,
-            Self::Call { args, .. } => args.iter().map(|arg| arg.height).max().unwrap_or(0),
+            | Self::Paren(inner) => vec![inner],
+            Self::Call { args, .. } => args.iter().collect(),
             Self::Aggregate(aggregate) => {
-                let param = aggregate.param.as_ref().map_or(0, |param| param.height);
-                aggregate.inner.height.max(param)
+                aggregate.param.iter().chain([&aggregate.inner]).collect()
             }
-            Self::Binary(binary) => binary.left.height.max(binary.right.height),
-            _ => 0,
+            Self::Binary(binary) => vec![&binary.left, &binary.right],
+            _ => Vec::new(),
         }
+    }
+
+    fn children_height(&self) -> usize {
+        self.children().iter().map(|child| child.height).max().unwrap_or(0)
     }
 }
 

@@ -8,6 +8,7 @@
 //! through the [`metric::SeriesReader`]; a query never holds more samples, series or points than
 //! its [`Limits`] allow; no input, however hostile, makes it panic or recurse without bound.
 
+mod analysis;
 mod answer;
 mod error;
 mod eval;
@@ -33,6 +34,7 @@ use metric::SeriesReader;
 
 use formula::QueryTimes;
 
+pub use analysis::NodeCost;
 pub use answer::{Answer, EvalStats, HistogramPoint, Point, Series, Value, VectorPoint};
 pub use error::{EvalError, LimitName, ParseError};
 pub use expr::{Expr, Span, ValueKind};

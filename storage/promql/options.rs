@@ -1,7 +1,7 @@
 //! How a query is to be evaluated, and how much it may cost.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// How a query is to be evaluated.
@@ -14,6 +14,10 @@ pub struct QueryOptions {
     /// Keep the metric's name until the end of the evaluation, so that series which differ only
     /// in their names can pass through functions. Off by default, as in Prometheus.
     pub delayed_name_removal: bool,
+    /// Gather what each node of the tree costs, for [`crate::Answer::analysis`].
+    pub analyze: bool,
+    /// Most threads that work on a query; none is started for little work.
+    pub threads_max: usize,
     /// What the query may cost.
     pub limits: Limits,
     /// When to give up.
@@ -28,6 +32,8 @@ impl Default for QueryOptions {
             lookback_ms: 300_000,
             subquery_step_ms: 60_000,
             delayed_name_removal: false,
+            analyze: false,
+            threads_max: threads_max(),
             limits: Limits::default(),
             deadline: None,
             cancel: Cancel::default(),
@@ -35,11 +41,21 @@ impl Default for QueryOptions {
     }
 }
 
+/// Threads of a query unless the caller says otherwise: one a core, but leaving some of a large
+/// machine to others.
+fn threads_max() -> usize {
+    static THREADS_MAX: OnceLock<usize> = OnceLock::new();
+    let counted = || std::thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
+    *THREADS_MAX.get_or_init(counted)
+}
+
 /// What a query may cost. Exceeding one is an error, never a truncated answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Most samples and values held at one time (8 to 16 bytes each).
+    /// Most samples and values held at one time.
     pub samples_max: u64,
+    /// Most bytes that samples, values and the labels beside them take at one time, about.
+    pub memory_bytes_max: u64,
     /// Most series found by one selector.
     pub series_max: usize,
     /// Most points in one series of an answer.
@@ -48,7 +64,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { samples_max: 50_000_000, series_max: 500_000, points_per_series_max: 11_000 }
+        Self {
+            samples_max: 50_000_000,
+            memory_bytes_max: 512 << 20,
+            series_max: 500_000,
+            points_per_series_max: 11_000,
+        }
     }
 }
 

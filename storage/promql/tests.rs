@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use metric::{Labels, METRIC_NAME};
 use proptest::prelude::*;
@@ -9,8 +10,8 @@ use proptest::prelude::*;
 use crate::script::store::MemoryStore;
 use crate::script::{self, Report};
 use crate::{
-    Answer, EvalError, Limits, QueryOptions, Value, aggregation_names, function_names, parse,
-    parse_duration_ms, query_instant, query_range,
+    Answer, EvalError, Limits, NodeCost, QueryOptions, Value, aggregation_names, function_names,
+    parse, parse_duration_ms, query_instant, query_range,
 };
 
 /// The scripts' options: names are removed at the end of an evaluation.
@@ -144,7 +145,8 @@ fn range_error(query: &str, options: &QueryOptions) -> EvalError {
 
 #[test]
 fn limits_are_named() {
-    let limits = Limits { samples_max: 500, series_max: 9, points_per_series_max: 200 };
+    let limits =
+        Limits { samples_max: 500, series_max: 9, points_per_series_max: 200, ..Limits::default() };
     let options = QueryOptions { limits, ..QueryOptions::default() };
     let name = |error: EvalError| match error {
         EvalError::Limit { limit, .. } => limit.to_string(),
@@ -186,6 +188,48 @@ fn statistics_count_what_was_read() {
     assert_eq!(answer.stats.samples, 5 * 60);
     assert_eq!(answer.stats.points, 31);
     assert!(answer.stats.samples_peak >= 5 * 31);
+}
+
+fn find<'c>(cost: &'c NodeCost, text: &str) -> Option<&'c NodeCost> {
+    if cost.text == text {
+        return Some(cost);
+    }
+    cost.children.iter().find_map(|child| find(child, text))
+}
+
+#[test]
+fn an_analysis_tells_what_each_node_cost() {
+    let query = "sum by (i) ((rate(m[1m]))) / 2 + max_over_time(m[2m:20s]) + rate(m[60s])";
+    let expr = parse(query).unwrap();
+    let options = QueryOptions { analyze: true, ..QueryOptions::default() };
+    let answer = query_range(&store(), &expr, 300_000, 600_000, 10_000, &options).unwrap();
+    let root = answer.analysis.unwrap();
+    assert_eq!((root.kind, root.series_out, root.points), ("binaryExpr", 10, 310));
+    let shapes: Vec<(&str, &str, u64, u64, u64, u64, bool)> =
+        ["m[1m]", "rate(m[1m])", "sum by (i) (rate(m[1m]))", "m[2m:20s]", "m"]
+            .iter()
+            .filter_map(|text| find(&root, text))
+            .map(|it| {
+                (&*it.text, it.kind, it.series_in, it.series_out, it.samples, it.points, it.shared)
+            })
+            .collect();
+    assert_eq!(
+        shapes,
+        [
+            ("m[1m]", "matrixSelector", 10, 10, 360, 360, false),
+            ("rate(m[1m])", "call", 10, 10, 0, 310, false),
+            ("m[2m:20s]", "subquery", 10, 10, 0, 210, false),
+            ("m", "vectorSelector", 10, 10, 610, 210, false),
+        ]
+    );
+    let again = &root.children[1];
+    assert_eq!((again.shared, again.samples, again.points), (true, 0, 310));
+    assert!(again.children[0].shared && query[again.span.start..].starts_with("rate(m[60s])"));
+    assert!(root.samples_peak == answer.stats.samples_peak && root.wall >= again.wall);
+    assert_eq!(root.own + root.children.iter().map(|it| it.wall).sum::<Duration>(), root.wall);
+    let expr = parse(query).unwrap();
+    let quiet = query_range(&store(), &expr, 300_000, 600_000, 10_000, &QueryOptions::default());
+    assert_eq!(quiet.unwrap().analysis, None);
 }
 
 #[test]

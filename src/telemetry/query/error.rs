@@ -1,7 +1,7 @@
 //! Why a query is refused or fails, in the kinds that Prometheus tells apart.
 
 use kernel::error::Error;
-use promql::{EvalError, ParseError};
+use promql::{EvalError, LimitName, ParseError};
 
 /// Why a query is refused or fails.
 #[derive(Debug, thiserror::Error)]
@@ -46,8 +46,22 @@ impl From<EvalError> for QueryError {
             }
             EvalError::Cancelled => Self::Cancelled,
             EvalError::Read(error) => Self::from(error),
+            EvalError::Limit { limit, .. } => Self::Execution(match setting(limit) {
+                Some(key) => format!("{error}; the setting {key} says how much it may take"),
+                None => error.to_string(),
+            }),
             other => Self::Execution(other.to_string()),
         }
+    }
+}
+
+/// The key of the configuration that sets a limit.
+fn setting(limit: LimitName) -> Option<&'static str> {
+    match limit {
+        LimitName::Samples => Some("metrics.query_samples"),
+        LimitName::MemoryBytes => Some("metrics.query_memory_bytes"),
+        LimitName::Series => Some("metrics.query_series"),
+        LimitName::PointsPerSeries => None,
     }
 }
 

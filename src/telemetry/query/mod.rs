@@ -1,5 +1,6 @@
 //! Answers queries: PromQL over the engine, and lists of series, names and values.
 
+pub(crate) mod analysis;
 pub(crate) mod answer_json;
 pub(crate) mod api;
 pub(crate) mod csv;

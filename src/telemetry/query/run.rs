@@ -21,13 +21,15 @@ const SUBQUERY_STEP_MS: i64 = 60_000;
 /// Exports that run at one time.
 const EXPORTS_MAX: usize = 4;
 
-/// What a query may take, below what the settings allow.
+/// What a query may take, below what the settings allow, and what is to be told of it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct QueryBounds {
     /// How long it may take, the wait for its turn included.
     pub timeout: Option<Duration>,
     /// How far instant selectors look back.
     pub lookback: Option<Duration>,
+    /// Whether to gather what each node of the expression costs.
+    pub analyze: bool,
 }
 
 /// A query at one time.
@@ -183,8 +185,10 @@ impl Telemetry {
         QueryOptions {
             lookback_ms: i64::try_from(lookback.as_millis()).unwrap_or(i64::MAX),
             subquery_step_ms: SUBQUERY_STEP_MS,
+            analyze: bounds.analyze,
             limits: Limits {
                 samples_max: settings.samples_max,
+                memory_bytes_max: settings.memory_bytes_max,
                 series_max: settings.series_max,
                 points_per_series_max: settings.points_max.saturating_add(1),
             },

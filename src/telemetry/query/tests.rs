@@ -52,7 +52,13 @@ fn times_as_prometheus_writes_them() {
 }
 
 fn answer(value: Value) -> Answer {
-    Answer { value, warnings: Vec::new(), infos: Vec::new(), stats: EvalStats::default() }
+    Answer {
+        value,
+        warnings: Vec::new(),
+        infos: Vec::new(),
+        stats: EvalStats::default(),
+        analysis: None,
+    }
 }
 
 fn whole(answer: Answer, limit: Option<usize>) -> (String, usize) {

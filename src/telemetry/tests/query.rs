@@ -177,6 +177,69 @@ async fn limits_and_permissions_hold() {
 }
 
 #[tokio::test]
+async fn an_analysis_is_a_tree() {
+    let (bed, now_s) = filled().await;
+    let path = "/api/v1/metrics/analyze";
+    let reply = bed.get(&format!("{path}?query=sum(m)/2&time={now_s}")).await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+    let told = reply.json();
+    assert_eq!((&told["result_type"], &told["result_series"]), (&json!("vector"), &json!(1)));
+    let (root, sum) = (&told["root"], &told["root"]["children"][0]);
+    assert_eq!((&root["text"], &root["kind"]), (&json!("sum(m) / 2"), &json!("binaryExpr")));
+    assert_eq!((&sum["start"], &sum["end"], &sum["series_in"]), (&json!(0), &json!(6), &json!(2)));
+    let m = &sum["children"][0];
+    assert_eq!((&m["kind"], &m["series_out"]), (&json!("vectorSelector"), &json!(2)));
+    assert!(m["samples"].as_u64() > Some(0) && root["wall_s"].as_f64() > Some(0.0));
+
+    let form = format!("query=max_over_time(m[2m])&start={}&end={now_s}&step=60", now_s - 120);
+    let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+    let told = bed.send(request, form).await.json();
+    assert_eq!((&told["result_type"], &told["result_points"]), (&json!("matrix"), &json!(6)));
+    assert_eq!(told["root"]["children"][0]["kind"], "matrixSelector");
+
+    let reply = bed.get(&format!("{path}?query=sum(")).await;
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+    assert_eq!(reply.json()["code"], "query.bad_data");
+    let reply = bed.send_powerless(Request::get(format!("{path}?query=1"))).await;
+    assert_eq!(reply.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_query_is_refused_before_it_takes_the_memory() {
+    let bed = bed(|settings| settings.query.memory_bytes_max = 1 << 20).await;
+    let reply = bed.get(&format!("{API}/query?query=sum_over_time(vector(1)[200000s:1s])")).await;
+    assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let error = reply.json()["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("memory_bytes_max (1048576)"), "{error}");
+    assert!(error.contains("metrics.query_memory_bytes"), "{error}");
+}
+
+/// A client that hangs up while its query runs ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_who_leaves_ends_the_query() {
+    let bed = std::sync::Arc::new(filled().await.0);
+    let all = bed.telemetry.queries().settings.concurrency_max;
+    let query = "max_over_time(quantile_over_time(0.5,vector(time())[3h:1s])[3h:1s])";
+    for path in
+        [format!("{API}/query?query={query}"), format!("/api/v1/metrics/analyze?query={query}")]
+    {
+        let client = std::sync::Arc::clone(&bed);
+        let running = tokio::spawn(async move { client.get(&path).await });
+        while bed.telemetry.queries().free_turns() == all {
+            assert!(!running.is_finished(), "{:?}", running.await.map(|reply| reply.text));
+            tokio::task::yield_now().await;
+        }
+        running.abort();
+        assert!(running.await.is_err());
+        let left = tokio::time::Instant::now();
+        while bed.telemetry.queries().free_turns() < all {
+            assert!(left.elapsed() < std::time::Duration::from_secs(5), "the query goes on");
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_caller_who_leaves_ends_the_query() {
     let (bed, _) = filled().await;
     let telemetry = bed.telemetry.clone();

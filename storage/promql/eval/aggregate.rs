@@ -52,7 +52,7 @@ impl Scope<'_> {
         let numbers = groups.of_rows(&rows.list, &node.grouping);
         let mut gathering = Gathering::new(self.run, op, node.inner.unparen().span);
         let mut charge = self.run.budget.charge();
-        charge.grow(groups.len() as u64 * steps as u64 * CELL_UNITS)?;
+        charge.grow_values(groups.len() as u64 * steps as u64 * CELL_UNITS)?;
         let mut cells: Vec<Option<Cell>> = vec![None; groups.len() * steps];
         for (row, group) in rows.list.iter().zip(&numbers) {
             self.run.check()?;
@@ -187,6 +187,7 @@ fn place(
         return Ok(*at);
     }
     out.reserve(1)?;
+    out.reserve_text(labels.encoded().0.len())?;
     let column = Column::absent(out.steps());
     out.list.push(Row { labels: labels.clone(), drop_name: false, column });
     index.insert(labels, out.list.len() - 1);

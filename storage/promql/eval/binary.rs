@@ -200,6 +200,8 @@ impl Scope<'_> {
         let steps = self.steps.count;
         let mut groups = Groups::default();
         let numbers = groups.of_rows(&waiting.list, &node.matching.on);
+        let mut charge = self.run.budget.charge();
+        charge.grow_values(groups.len() as u64 * steps as u64)?;
         let mut columns: Vec<Column> = Vec::new();
         columns.resize_with(groups.len(), || Column::absent(steps));
         for (row, group) in waiting.list.iter().zip(&numbers) {

@@ -199,9 +199,8 @@ impl Scope<'_> {
         if function == Function::AbsentOverTime {
             return self.absent_over_time(range);
         }
-        let mut rows = Rows::new(&self.run.budget, self.steps.count);
         let delayed = self.run.options.delayed_name_removal;
-        self.each_track(range, &mut |track| {
+        let rows = self.rows_of_tracks(range, &|track, rows| {
             let column = match edges {
                 Edges::Open => self.range_column(function, track, &params, args, range.span)?,
                 _ => self.extended_column(function, track, edges, range.span)?,

@@ -46,7 +46,7 @@ impl<'a> Gathering<'a> {
         };
         match self.cells.get_mut(&cell) {
             None => {
-                charge.grow(2 * histogram_units(histogram) as u64)?;
+                charge.grow_values(2 * histogram_units(histogram) as u64)?;
                 self.cells.insert(cell, Some(Gathered::new(histogram, mean)));
             }
             Some(slot) => {

@@ -6,6 +6,7 @@ use std::collections::hash_map::Entry;
 
 use metric::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher};
 
+use super::budget::Charge;
 use super::call::argument;
 use super::row::{Column, Row, Rows};
 use super::run::Scope;
@@ -47,10 +48,12 @@ impl<'n> Wanted<'n> {
 
 /// The info series by metric name and identifying labels, the newest of each at each step.
 struct Known {
-    rows: Vec<Row>,
+    rows: Rows,
     /// Names of info metrics, in order.
     names: Vec<String>,
     newest: HashMap<Labels, Vec<Option<usize>>>,
+    /// What they take from the budget.
+    _charge: Charge,
 }
 
 impl Scope<'_> {
@@ -78,6 +81,7 @@ impl Scope<'_> {
                     Entry::Occupied(entry) => *entry.get(),
                     Entry::Vacant(entry) => {
                         out.reserve(1)?;
+                        out.reserve_text(entry.key().encoded().0.len())?;
                         let (labels, drop_name) = (entry.key().clone(), row.drop_name);
                         let column = Column::absent(self.steps.count);
                         out.list.push(Row { labels, drop_name, column });
@@ -113,7 +117,7 @@ impl Scope<'_> {
             }
         }
         if matchers.is_empty() {
-            return Ok(Known { rows: Vec::new(), names: Vec::new(), newest: HashMap::new() });
+            return self.newest(Rows::new(&self.run.budget, self.steps.count));
         }
         if wanted.names.is_empty() {
             matchers.push(Matcher::equal(METRIC_NAME, TARGET_INFO));
@@ -127,12 +131,16 @@ impl Scope<'_> {
     fn newest(&self, rows: Rows) -> Result<Known, EvalError> {
         let mut newest: HashMap<Labels, Vec<Option<usize>>> = HashMap::new();
         let mut names = Vec::new();
+        let mut charge = self.run.budget.charge();
         for (at, row) in rows.list.iter().enumerate() {
             self.run.check()?;
             names.extend(row.labels.metric_name().map(str::to_owned));
             let key = row
                 .labels
                 .filter(|label| label.name == METRIC_NAME || IDENTIFYING.contains(&label.name));
+            if !newest.contains_key(&key) {
+                charge.grow_bytes(self.steps.count * size_of::<Option<usize>>())?;
+            }
             let slots = newest.entry(key).or_insert_with(|| vec![None; self.steps.count]);
             for (step, time_s) in row.column.floats() {
                 let Some(other) = slots[step] else {
@@ -155,7 +163,7 @@ impl Scope<'_> {
         }
         names.sort_unstable();
         names.dedup();
-        Ok(Known { rows: rows.list, names, newest })
+        Ok(Known { rows, names, newest, _charge: charge })
     }
 }
 
@@ -200,7 +208,7 @@ impl<'r> Enriched<'r> {
         }
         let mut more = LabelsBuilder::new();
         for at in found {
-            let labels = &self.known.rows[*at].labels;
+            let labels = &self.known.rows.list[*at].labels;
             let new = |name: &str| name != METRIC_NAME && self.wanted.takes(name);
             for label in labels.iter().filter(|label| new(label.name)) {
                 if more.get(label.name).is_some_and(|value| value != label.value) {

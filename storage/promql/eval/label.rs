@@ -25,15 +25,23 @@ impl Scope<'_> {
             return Err(EvalError::invalid(message));
         }
         let mut rows = self.rows(argument(args, 0)?)?;
-        for row in &mut rows.list {
+        let mut list = std::mem::take(&mut rows.list);
+        let references = template.matches('$').count();
+        for row in &mut list {
+            self.run.check()?;
             let value = row.labels.get(source).unwrap_or("");
             let Some(captures) = regex.captures(value) else {
                 continue;
             };
             let mut replaced = String::new();
+            // No reference stands for more than the whole value.
+            rows.reserve_text(
+                template.len().saturating_add(references.saturating_mul(value.len())),
+            )?;
             captures.expand(template, &mut replaced);
             set_label(row, target, &replaced);
         }
+        rows.list = list;
         rows.unite_same_labels()?;
         Ok(rows)
     }
@@ -48,12 +56,17 @@ impl Scope<'_> {
             return Err(EvalError::invalid("invalid destination label name in label_join(): "));
         }
         let mut rows = self.rows(argument(args, 0)?)?;
-        for row in &mut rows.list {
+        let mut list = std::mem::take(&mut rows.list);
+        for row in &mut list {
+            self.run.check()?;
             let values: Vec<&str> =
                 sources.iter().map(|name| row.labels.get(name).unwrap_or("")).collect();
+            let joints = separator.len().saturating_mul(sources.len());
+            rows.reserve_text(values.iter().map(|value| value.len()).sum::<usize>() + joints)?;
             let joined = values.join(separator);
             set_label(row, target, &joined);
         }
+        rows.list = list;
         rows.unite_same_labels()?;
         Ok(rows)
     }

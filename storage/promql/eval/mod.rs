@@ -3,11 +3,13 @@
 //! A [`Run`] is what a whole query shares: reader, budget, notes, counters, all of it usable
 //! from many threads. A [`Scope`] is a run at certain steps: a subquery evaluates its inner
 //! expression in a scope of its own. Work on one series never looks at another until rows meet in
-//! an aggregation or a binary operation, so that loops over series can be split.
+//! an aggregation or a binary operation, so that loops over series are split between threads:
+//! see [`blocks`]. Equal parts of a query are evaluated once: see [`shared`].
 
 mod absent;
 mod aggregate;
 mod binary;
+mod blocks;
 mod bucket;
 mod budget;
 mod call;
@@ -38,11 +40,18 @@ mod row;
 mod run;
 mod select;
 mod set;
+mod shared;
 mod steps;
+mod trace;
+mod tracks;
 mod trim;
 mod window;
 mod xxhash;
 
+#[cfg(test)]
+mod block_tests;
+#[cfg(test)]
+mod shared_tests;
 #[cfg(test)]
 mod step_tests;
 #[cfg(test)]
@@ -126,6 +135,10 @@ pub(crate) fn range(
     run.check()?;
     let mut rows = scope.finished_rows(root)?;
     rows.list.sort_by(|a, b| a.labels.cmp(&b.labels));
+    // Points have a time beside each value.
+    let values: usize = rows.list.iter().map(|row| row.column.present().count()).sum();
+    let mut times = run.budget.charge();
+    times.grow_bytes(8 * values)?;
     let series = |row: Row| {
         let point = |(step, value)| Point { timestamp_ms: steps.at(step), value };
         let histogram = |(step, histogram)| HistogramPoint {
@@ -139,8 +152,9 @@ pub(crate) fn range(
         }
     };
     let full = |series: &Series| !series.points.is_empty() || !series.histograms.is_empty();
-    let matrix = rows.list.into_iter().map(series).filter(full);
-    Ok(run.answer(Value::Matrix(matrix.collect())))
+    let matrix = rows.list.into_iter().map(series).filter(full).collect();
+    drop(times);
+    Ok(run.answer(Value::Matrix(matrix)))
 }
 
 fn text(node: &Node) -> String {
@@ -155,6 +169,15 @@ impl Scope<'_> {
     /// Evaluates a scalar or an instant vector; a scalar is one row without labels.
     pub(crate) fn rows(&self, node: &Node) -> Result<Rows, EvalError> {
         self.run.check()?;
+        let watch = self.run.watch(node);
+        let (rows, shared) = self.shared_rows(node, || self.evaluate(node))?;
+        if let Some(watch) = watch {
+            watch.finish(&rows, shared);
+        }
+        Ok(rows)
+    }
+
+    fn evaluate(&self, node: &Node) -> Result<Rows, EvalError> {
         if node.steady && self.steps.count > 1 && !is_leaf(node) {
             return self.steady_rows(node);
         }
@@ -178,7 +201,7 @@ impl Scope<'_> {
     /// Evaluates once what is the same at every step.
     fn steady_rows(&self, node: &Node) -> Result<Rows, EvalError> {
         let once = self.at(Steps::one(self.steps.start_ms));
-        let single = once.rows(node)?;
+        let single = once.evaluate(node)?;
         let mut rows = Rows::new(&self.run.budget, self.steps.count);
         for row in &single.list {
             rows.push(row.labels.clone(), row.drop_name, row.column.repeat_first(rows.steps()))?;

@@ -42,7 +42,7 @@ impl Scope<'_> {
         }
         let steps = self.steps.count;
         let mut charge = self.run.budget.charge();
-        charge.grow(rows.list.len() as u64 * steps as u64)?;
+        charge.grow_values(rows.list.len() as u64 * steps as u64)?;
         let mut picked = vec![Column::absent(steps); rows.list.len()];
         let mut order = Vec::new();
         for members in &members {

@@ -6,7 +6,7 @@ use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 use metric::{Histogram, Labels, Samples, is_stale, stale_nan};
 
-use super::budget::{Budget, Charge};
+use super::budget::{Amount, Budget, Charge};
 use crate::error::EvalError;
 
 /// One value per step, some of them absent: numbers, and beside them histograms.
@@ -187,16 +187,20 @@ impl Column {
     }
 }
 
-/// How many budget units the samples of a series take.
-pub(crate) fn sample_units(samples: &Samples) -> u64 {
+/// What the samples of a series take from the budget; a time stands beside each value.
+pub(crate) fn amount_of(samples: &Samples) -> Amount {
     let histograms = samples.histograms().iter().map(|(_, it)| histogram_units(it)).sum::<usize>();
-    (samples.len() + histograms) as u64
+    let times = Amount::bytes(8 * samples.len() as u64);
+    Amount::values((samples.len() + histograms) as u64).and(times)
 }
 
 /// How many budget units, of 8 bytes each, a histogram takes.
 pub(crate) fn histogram_units(histogram: &Histogram) -> usize {
     histogram.memory_bytes() / 8
 }
+
+/// What a row takes beside its values and the text of its labels, in bytes, about.
+const ROW_BYTES: usize = 128;
 
 /// A label set with its values.
 #[derive(Debug, Clone)]
@@ -218,6 +222,18 @@ pub(crate) struct Rows {
 impl Rows {
     pub(crate) fn new(budget: &Budget, steps: usize) -> Self {
         Self { list: Vec::new(), steps, charge: budget.charge() }
+    }
+
+    /// Rows for which the budget gave an amount already.
+    pub(crate) fn of(budget: &Budget, steps: usize, list: Vec<Row>, held: Amount) -> Self {
+        let mut charge = budget.charge();
+        charge.adopt(held);
+        Self { list, steps, charge }
+    }
+
+    /// What the rows take from the budget.
+    pub(crate) fn held(&self) -> Amount {
+        self.charge.held()
     }
 
     /// One row without labels, present at every step: a scalar.
@@ -242,7 +258,13 @@ impl Rows {
 
     /// Accounts for more rows before they are made.
     pub(crate) fn reserve(&mut self, rows: usize) -> Result<(), EvalError> {
-        self.charge.grow(rows as u64 * self.steps as u64)
+        let around = Amount::bytes((rows * ROW_BYTES) as u64);
+        self.charge.grow(Amount::values(rows as u64 * self.steps as u64).and(around))
+    }
+
+    /// Accounts for the text of labels before they are made.
+    pub(crate) fn reserve_text(&mut self, bytes: usize) -> Result<(), EvalError> {
+        self.charge.grow_bytes(bytes)
     }
 
     /// Adds a row, unless nothing is present in it.
@@ -256,7 +278,8 @@ impl Rows {
             return Ok(());
         }
         self.reserve(1)?;
-        self.charge.grow(column.histogram_units())?;
+        self.reserve_text(labels.encoded().0.len())?;
+        self.charge.grow_values(column.histogram_units())?;
         self.list.push(Row { labels, drop_name, column });
         Ok(())
     }

@@ -1,30 +1,34 @@
 //! What a query shares during its evaluation.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use metric::{Select, Selection, SeriesReader};
 
 use super::budget::Budget;
 use super::date;
+use super::shared::Shared;
 use super::steps::{References, Steps};
+use super::trace::{Trace, Watch};
 use crate::answer::{Answer, EvalStats, Series, Value};
 use crate::error::EvalError;
-use crate::expr::{Expr, Selector, Shift, Span};
-use crate::note::{Forced, Notes};
+use crate::expr::{Expr, Node, Selector, Shift, Span};
+use crate::note::{Forced, Notes, Recording};
 use crate::options::QueryOptions;
 
 /// One query's evaluation: shared by all its parts, usable from many threads.
 pub(crate) struct Run<'a> {
     reader: &'a dyn SeriesReader,
-    query: &'a str,
+    expr: &'a Expr,
     pub(crate) options: &'a QueryOptions,
     /// First and last time of the whole query.
     pub(crate) bounds_ms: (i64, i64),
     /// The step of the whole query; 0 for an instant query.
     pub(crate) step_ms: i64,
     pub(crate) budget: Budget,
+    pub(crate) shared: Shared,
+    pub(crate) trace: Option<Trace>,
     notes: Mutex<Notes>,
     series: AtomicU64,
     samples: AtomicU64,
@@ -59,11 +63,13 @@ impl<'a> Run<'a> {
     ) -> Self {
         Self {
             reader,
-            query: &expr.query,
+            expr,
             options,
             bounds_ms,
             step_ms,
-            budget: Budget::new(options.limits.samples_max),
+            budget: Budget::new(&options.limits),
+            shared: Shared::new(&expr.root),
+            trace: options.analyze.then(|| Trace::new(&expr.root)),
             notes: Mutex::default(),
             series: AtomicU64::new(0),
             samples: AtomicU64::new(0),
@@ -82,19 +88,37 @@ impl<'a> Run<'a> {
     }
 
     pub(crate) fn warn(&self, span: Span, text: &str) {
-        self.with_notes(|notes| notes.warn(self.query, span, text));
+        self.with_notes(|notes| notes.warn(&self.expr.query, span, text));
     }
 
     pub(crate) fn info(&self, span: Span, text: &str) {
-        self.with_notes(|notes| notes.info(self.query, span, text));
+        self.with_notes(|notes| notes.info(&self.expr.query, span, text));
     }
 
     pub(crate) fn note_forced(&self, span: Span, text: String, at_ms: i64, forced: Forced) {
         self.with_notes(|notes| notes.forced(span, text, at_ms, forced));
     }
 
-    fn with_notes(&self, f: impl FnOnce(&mut Notes)) {
-        f(&mut self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    pub(crate) fn begin_recording(&self) {
+        self.with_notes(Notes::begin_recording);
+    }
+
+    pub(crate) fn end_recording(&self) -> Recording {
+        self.with_notes(Notes::end_recording)
+    }
+
+    /// Notes again what was noted about an equal part.
+    pub(crate) fn repeat_notes(&self, recording: &Recording, place: impl Fn(Span) -> Span) {
+        self.with_notes(|notes| notes.repeat(&self.expr.query, recording, place));
+    }
+
+    fn with_notes<T>(&self, f: impl FnOnce(&mut Notes) -> T) -> T {
+        f(&mut self.notes.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// Begins to watch a node, if anybody wants to know what it costs.
+    pub(crate) fn watch(&self, node: &Node) -> Option<Watch<'_>> {
+        self.trace.as_ref()?.watch(node, &self.budget)
     }
 
     /// Finds series; the bounds are inclusive. With `last_only` reading may leave out all samples
@@ -104,17 +128,28 @@ impl<'a> Run<'a> {
         selector: &Selector,
         (from_ms, to_ms): (i64, i64),
         last_only: bool,
-    ) -> Result<Box<dyn Selection>, EvalError> {
+    ) -> Result<Arc<dyn Selection>, EvalError> {
         let series_max = self.options.limits.series_max;
         // Rows meet by their labels, and answers are ordered at the end.
         let how = Select { series_max, last_only, any_order: true, ..Select::default() };
         let selection = self.reader.select(&selector.matchers, from_ms, to_ms, how)?;
         self.series.fetch_add(selection.len() as u64, Ordering::Relaxed);
-        Ok(selection)
+        self.count_series(selection.len());
+        Ok(Arc::from(selection))
+    }
+
+    /// Counts series for the node at work.
+    pub(crate) fn count_series(&self, series: usize) {
+        if let Some(trace) = &self.trace {
+            trace.count_series(series);
+        }
     }
 
     pub(crate) fn count_samples(&self, samples: usize) {
         self.samples.fetch_add(samples as u64, Ordering::Relaxed);
+        if let Some(trace) = &self.trace {
+            trace.count_samples(samples);
+        }
     }
 
     pub(crate) fn answer(self, value: Value) -> Answer {
@@ -130,11 +165,13 @@ impl<'a> Run<'a> {
             series: self.series.into_inner(),
             samples: self.samples.into_inner(),
             samples_peak: self.budget.peak(),
+            memory_bytes_peak: self.budget.bytes_peak(),
             points,
         };
         let notes = self.notes.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (warnings, infos) = notes.into_lists(self.query, date::rfc3339);
-        Answer { value, warnings, infos, stats }
+        let (warnings, infos) = notes.into_lists(&self.expr.query, date::rfc3339);
+        let analysis = self.trace.map(|trace| Box::new(trace.tree(&self.expr.root)));
+        Answer { value, warnings, infos, stats, analysis }
     }
 }
 

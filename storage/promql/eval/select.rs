@@ -1,14 +1,15 @@
 //! Instant selectors: each series is read once, and a cursor slides over its samples.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use metric::{ResetHint, Samples, is_stale};
+use metric::{ResetHint, Samples, Selection, is_stale};
 
 use super::extended::interpolate;
 use super::extended_histogram::between;
 use super::noting::Noting;
 use super::reduced::keep_counts;
-use super::row::{Column, Datum, Rows, sample_units};
+use super::row::{Column, Datum, Rows, amount_of};
 use super::run::{HistogramUse, Scope};
 use super::steps::References;
 use super::window::Window;
@@ -48,8 +49,7 @@ impl Scope<'_> {
             height: 1,
             formulas: None,
         };
-        let mut rows = Rows::new(&run.budget, self.steps.count);
-        self.each_track(&node, &mut |track| {
+        self.rows_of_tracks(&node, &|track, rows| {
             let noting = Noting::new(run, span, track.labels);
             let mut column = Column::absent(self.steps.count);
             track.each_window(|step, window| {
@@ -59,15 +59,13 @@ impl Scope<'_> {
                 Ok(())
             })?;
             rows.push(track.labels.clone(), false, column)
-        })?;
-        Ok(rows)
+        })
     }
 
     fn select_with(&self, selector: &Selector, wanted: Wanted) -> Result<Rows, EvalError> {
         let run = self.run;
-        let mut rows = Rows::new(&run.budget, self.steps.count);
         if self.steps.count == 0 {
-            return Ok(rows);
+            return Ok(Rows::new(&run.budget, 0));
         }
         let references = self.references(selector.shift);
         let (first_ms, last_ms) = references.bounds();
@@ -76,23 +74,39 @@ impl Scope<'_> {
         // Resets are told by the sample before the last.
         let last_alone = first_ms == last_ms && self.histograms != HistogramUse::Counts;
         let selection = run.find(selector, (from_ms, last_ms), last_alone)?;
+        let latest = |samples: &Samples| latest(samples, references, lookback_ms, wanted);
+        self.in_blocks(selection.len(), &|part, rows| {
+            self.read_latest(&*selection, part, &latest, rows)
+        })
+    }
+
+    /// Adds the rows of some series; answers how many samples and steps there were.
+    fn read_latest(
+        &self,
+        selection: &dyn Selection,
+        part: Range<usize>,
+        latest: &dyn Fn(&Samples) -> Column,
+        rows: &mut Rows,
+    ) -> Result<u64, EvalError> {
+        let run = self.run;
         let mut samples = Samples::new();
         let mut charge = run.budget.charge();
-        for i in 0..selection.len() {
+        let mut work = 0;
+        for i in part {
             run.check()?;
             selection.read(i, &mut samples)?;
             run.count_samples(samples.len());
-            charge.resize(sample_units(&samples))?;
+            work += (samples.len() + self.steps.count) as u64;
+            charge.resize(amount_of(&samples))?;
             if samples.is_empty() {
                 continue;
             }
             if self.histograms == HistogramUse::Counts {
                 keep_counts(&mut samples);
             }
-            let column = latest(&samples, references, lookback_ms, wanted);
-            rows.push(selection.labels(i).clone(), false, column)?;
+            rows.push(selection.labels(i).clone(), false, latest(&samples))?;
         }
-        Ok(rows)
+        Ok(work)
     }
 }
 

@@ -23,7 +23,7 @@ impl Scope<'_> {
         let mut groups = Groups::default();
         let numbers = groups.of_rows(&other.list, on);
         let mut charge = self.run.budget.charge();
-        charge.grow(groups.len() as u64 * steps as u64 / 8)?;
+        charge.grow_bytes(groups.len() * steps)?;
         let mut present = vec![false; groups.len() * steps];
         for (row, group) in other.list.iter().zip(&numbers) {
             mark_present(&row.column, &mut present[group * steps..(group + 1) * steps]);

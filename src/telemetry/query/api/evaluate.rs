@@ -157,6 +157,7 @@ pub(super) fn bounds(parameters: &Parameters) -> Result<QueryBounds, QueryError>
     Ok(QueryBounds {
         timeout: parameters.duration("timeout")?,
         lookback: parameters.duration("lookback_delta")?,
+        analyze: false,
     })
 }
 

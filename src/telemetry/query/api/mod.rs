@@ -1,5 +1,6 @@
 //! The query API of Prometheus under `/prometheus/api/v1`, by GET and by POST form.
 
+mod analyze;
 mod evaluate;
 mod export;
 mod federate;
@@ -32,6 +33,7 @@ const FORM: &[u8] = b"application/x-www-form-urlencoded";
 pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
     OpenApiRouter::new()
         .merge(evaluate::routes())
+        .merge(analyze::routes())
         .merge(syntax::routes())
         .merge(lists::routes())
         .merge(status::routes())
