@@ -29,7 +29,7 @@ pub use labels::{Label, LabelError, LabelIter, LabelLimits, Labels, LabelsBuilde
 pub use matcher::{Candidates, MatchOp, Matcher, MatcherError};
 pub use metadata::{Metadata, MetricType};
 pub use pattern::anchored_regex;
-pub use reader::{Aggregate, ReadError, Select, Selection, SeriesReader};
+pub use reader::{Aggregate, ReadError, Select, Selection, SeriesReader, Thinned};
 pub use sample::{STALE_NAN, Sample, Samples, is_stale, stale_nan};
 
 #[cfg(test)]

@@ -21,11 +21,20 @@ pub trait SeriesReader: Send + Sync {
         how: Select,
     ) -> Result<Box<dyn Selection>, ReadError>;
 
-    /// How far apart samples in `[from_ms, to_ms]` lie at most because older ones were thinned
-    /// out, if [`Select::resolution_ms`] is `wanted_ms`; 0 where all are as they came.
-    fn resolution_ms(&self, _from_ms: i64, _to_ms: i64, _wanted_ms: i64) -> i64 {
-        0
+    /// What a selection in `[from_ms, to_ms]` would read that was thinned out, if
+    /// [`Select::resolution_ms`] is `wanted_ms`; `None` where all samples are as they came.
+    fn thinned(&self, _from_ms: i64, _to_ms: i64, _wanted_ms: i64) -> Option<Thinned> {
+        None
     }
+}
+
+/// Samples that stand for many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thinned {
+    /// How far apart they lie at most.
+    pub resolution_ms: i64,
+    /// The last time that one of them may have.
+    pub until_ms: i64,
 }
 
 /// The series that a selection found; samples are decoded on demand.

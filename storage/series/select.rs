@@ -8,6 +8,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use metric::{
     Aggregate, Labels, Matcher, ReadError, Sample, Samples, Select, Selection, SeriesReader,
+    Thinned,
 };
 use roaring::RoaringBitmap;
 
@@ -78,10 +79,14 @@ impl SeriesReader for Series {
         Ok(Box::new(self.engine().select(matchers, from_ms, to_ms, how)?))
     }
 
-    fn resolution_ms(&self, from_ms: i64, to_ms: i64, wanted_ms: i64) -> i64 {
+    fn thinned(&self, from_ms: i64, to_ms: i64, wanted_ms: i64) -> Option<Thinned> {
         // What cannot be read is told by the selection that follows.
         let chosen = self.engine().choose_tiers(from_ms, to_ms, wanted_ms).unwrap_or_default();
-        chosen.iter().map(|chosen| chosen.resolution_ms).max().unwrap_or(0)
+        let ends = chosen.iter().flat_map(|chosen| chosen.spans.iter().map(|span| span.1));
+        Some(Thinned {
+            resolution_ms: chosen.iter().map(|chosen| chosen.resolution_ms).max()?,
+            until_ms: ends.max()?,
+        })
     }
 }
 

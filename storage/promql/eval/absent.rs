@@ -8,6 +8,7 @@ use super::row::{Column, Rows};
 use super::run::Scope;
 use crate::error::EvalError;
 use crate::expr::{Kind, Node};
+use crate::function::Function;
 
 impl Scope<'_> {
     pub(crate) fn absent(&self, arg: &Node) -> Result<Rows, EvalError> {
@@ -17,7 +18,7 @@ impl Scope<'_> {
 
     pub(crate) fn absent_over_time(&self, range: &Node) -> Result<Rows, EvalError> {
         let mut present = vec![false; self.steps.count];
-        self.each_track(range, &mut |track| {
+        self.each_track(range, Function::AbsentOverTime, &mut |track| {
             track.each_window(|step, _| {
                 present[step] = true;
                 Ok(())

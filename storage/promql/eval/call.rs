@@ -7,6 +7,7 @@ use super::quantile::is_quantile;
 use super::rate::{self, RateKind};
 use super::row::{Column, Datum, Rows};
 use super::run::{HistogramUse, Scope};
+use super::thin;
 use super::window::{Track, Window};
 use super::{date, extended, float, mixed, over_time, regression};
 use crate::error::EvalError;
@@ -166,7 +167,7 @@ impl Scope<'_> {
     /// The times of a selector's samples; of anything else, the evaluation time.
     fn timestamp(&self, arg: &Node) -> Result<Rows, EvalError> {
         let mut rows = if let Kind::Select(selector) = &arg.unparen().kind {
-            self.select_times(selector)?
+            self.select_times(selector, arg.span)?
         } else {
             let mut rows = self.rows(arg)?;
             let seconds = |step: usize| Datum::Float(self.steps.at(step) as f64 / 1000.0);
@@ -199,10 +200,32 @@ impl Scope<'_> {
         if function == Function::AbsentOverTime {
             return self.absent_over_time(range);
         }
+        let mut rows = self.rows_of_range(function, range, (&params, args))?;
+        if function == Function::AvgOverTime && self.reads_thinned(range) {
+            let sums = self.rows_of_range(Function::SumOverTime, range, (&params, args))?;
+            let counts = self.rows_of_range(Function::CountOverTime, range, (&params, args))?;
+            Self::weigh(&mut rows, &sums, &counts);
+        }
+        if !self.run.options.delayed_name_removal {
+            rows.refuse_same_labels()?;
+        }
+        Ok(rows)
+    }
+
+    fn rows_of_range(
+        &self,
+        function: Function,
+        range: &Node,
+        (params, args): (&[Column], &[Node]),
+    ) -> Result<Rows, EvalError> {
+        let edges = match &range.kind {
+            Kind::Range { selector, .. } => selector.edges,
+            _ => Edges::Open,
+        };
         let delayed = self.run.options.delayed_name_removal;
-        let rows = self.rows_of_tracks(range, &|track, rows| {
+        self.rows_of_tracks(range, function, &|track, rows| {
             let column = match edges {
-                Edges::Open => self.range_column(function, track, &params, args, range.span)?,
+                Edges::Open => self.range_column(function, track, params, args, range.span)?,
                 _ => self.extended_column(function, track, edges, range.span)?,
             };
             let drop_name = track.drop_name || !function.keeps_name();
@@ -213,11 +236,7 @@ impl Scope<'_> {
                 track.labels.without_name()
             };
             rows.push(labels, drop_name, column)
-        })?;
-        if !delayed {
-            rows.refuse_same_labels()?;
-        }
-        Ok(rows)
+        })
     }
 
     /// The function's value for one series at each step.
@@ -231,6 +250,9 @@ impl Scope<'_> {
     ) -> Result<Column, EvalError> {
         let mut column = Column::absent(self.steps.count);
         let noting = Noting::new(self.run, span, track.labels);
+        // Of samples that stand for many each says for how many.
+        let sums_counts = function == Function::CountOverTime && track.shape.stretch.is_some();
+        let counted_as = if sums_counts { Function::SumOverTime } else { function };
         let mut work = 0;
         track.each_window(|step, window| {
             work += window.times.len() + window.histograms.times.len() * HISTOGRAM_WORK;
@@ -244,8 +266,8 @@ impl Scope<'_> {
                 if let Some(datum) = mixed::value(function, window, parameters, &noting)? {
                     column.set_datum(step, datum);
                 }
-            } else if let Some(value) = float_value(function, window, parameters)? {
-                column.set(step, value);
+            } else if let Some(value) = float_value(counted_as, window, parameters)? {
+                column.set(step, thin::scaled(function, value, window.share));
             }
             let quantile = function == Function::QuantileOverTime && !window.times.is_empty();
             if quantile && !is_quantile(parameters[0]) {

@@ -11,7 +11,7 @@ use super::call::argument;
 use super::row::{Column, Row, Rows};
 use super::run::Scope;
 use crate::error::EvalError;
-use crate::expr::{Edges, Kind, Node, Selector, Shift};
+use crate::expr::{Edges, Kind, Node, Selector, Shift, Span};
 
 /// The labels by which series and info series find each other.
 const IDENTIFYING: [&str; 2] = ["instance", "job"];
@@ -124,7 +124,8 @@ impl Scope<'_> {
         }
         matchers.extend(wanted.names.iter().chain(&wanted.labels).map(|it| (*it).clone()));
         let (shift, edges) = (Shift::default(), Edges::default());
-        let rows = self.select_times(&Selector { name: None, matchers, shift, edges })?;
+        let rows =
+            self.select_times(&Selector { name: None, matchers, shift, edges }, Span::default())?;
         self.newest(rows)
     }
 

@@ -42,6 +42,7 @@ mod select;
 mod set;
 mod shared;
 mod steps;
+mod thin;
 mod trace;
 mod tracks;
 mod trim;
@@ -56,6 +57,8 @@ mod shared_tests;
 mod step_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod thin_tests;
 
 use std::sync::Arc;
 

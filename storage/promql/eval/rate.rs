@@ -43,8 +43,10 @@ pub(crate) fn factor(window: &Window<'_>, times: &[i64], zero: Option<f64>, kind
     // Close to a bound means: at most 10 % more than the average distance of samples. A series
     // that begins or ends farther away is taken to do so half a distance beyond its samples.
     let threshold_s = average_s * 1.1;
-    if to_start_s >= threshold_s {
-        to_start_s = average_s / 2.0;
+    // Where samples were thinned out at the start alone, they are fewer there than on average.
+    let average_at_start_s = average_s.max(window.apart_ms as f64 / 1000.0);
+    if to_start_s >= average_at_start_s * 1.1 {
+        to_start_s = average_at_start_s / 2.0;
     }
     if kind.counter {
         // A counter is never negative: do not extrapolate beyond the time when it was zero.

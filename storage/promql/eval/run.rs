@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use metric::{Select, Selection, SeriesReader};
+use metric::{Select, Selection, SeriesReader, Thinned};
 
 use super::budget::Budget;
 use super::date;
 use super::shared::Shared;
 use super::steps::{References, Steps};
+use super::thin::Asked;
 use super::trace::{Trace, Watch};
 use crate::answer::{Answer, EvalStats, Series, Value};
 use crate::error::EvalError;
@@ -128,14 +129,28 @@ impl<'a> Run<'a> {
         selector: &Selector,
         (from_ms, to_ms): (i64, i64),
         last_only: bool,
+        asked: Asked,
     ) -> Result<Arc<dyn Selection>, EvalError> {
         let series_max = self.options.limits.series_max;
         // Rows meet by their labels, and answers are ordered at the end.
-        let how = Select { series_max, last_only, any_order: true, ..Select::default() };
+        let Asked { aggregate, resolution_ms, .. } = asked;
+        let how = Select { series_max, last_only, any_order: true, aggregate, resolution_ms };
         let selection = self.reader.select(&selector.matchers, from_ms, to_ms, how)?;
         self.series.fetch_add(selection.len() as u64, Ordering::Relaxed);
         self.count_series(selection.len());
         Ok(Arc::from(selection))
+    }
+
+    /// What a selection of a range would read that was thinned out.
+    pub(crate) fn thinned(&self, (from_ms, to_ms): (i64, i64), wanted_ms: i64) -> Option<Thinned> {
+        self.reader.thinned(from_ms, to_ms, wanted_ms)
+    }
+
+    /// Tells that old samples stand for many.
+    pub(crate) fn note_thinned(&self, span: Span, thinned: Thinned) {
+        let seconds = thinned.resolution_ms / 1000;
+        let until = date::rfc3339(thinned.until_ms.div_euclid(1000));
+        self.info(span, &format!("samples up to {until} were thinned out to one each {seconds} s"));
     }
 
     /// Counts series for the node at work.

@@ -12,9 +12,11 @@ use super::reduced::keep_counts;
 use super::row::{Column, Datum, Rows, amount_of};
 use super::run::{HistogramUse, Scope};
 use super::steps::References;
+use super::thin::{self, Asked};
 use super::window::Window;
 use crate::error::EvalError;
 use crate::expr::{Edges, Kind, Node, Selector, Span};
+use crate::function::Function;
 
 /// What is wanted of the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +32,12 @@ impl Scope<'_> {
         if selector.edges == Edges::Smoothed {
             return self.smooth(selector, span);
         }
-        self.select_with(selector, Wanted::Values)
+        self.select_with(selector, Wanted::Values, span)
     }
 
     /// The time in seconds of the latest sample of each series at each step.
-    pub(crate) fn select_times(&self, selector: &Selector) -> Result<Rows, EvalError> {
-        self.select_with(selector, Wanted::Times)
+    pub(crate) fn select_times(&self, selector: &Selector, span: Span) -> Result<Rows, EvalError> {
+        self.select_with(selector, Wanted::Times, span)
     }
 
     /// The value of each series at each step, interpolated between its neighbours.
@@ -49,7 +51,7 @@ impl Scope<'_> {
             height: 1,
             formulas: None,
         };
-        self.rows_of_tracks(&node, &|track, rows| {
+        self.rows_of_tracks(&node, Function::LastOverTime, &|track, rows| {
             let noting = Noting::new(run, span, track.labels);
             let mut column = Column::absent(self.steps.count);
             track.each_window(|step, window| {
@@ -62,7 +64,12 @@ impl Scope<'_> {
         })
     }
 
-    fn select_with(&self, selector: &Selector, wanted: Wanted) -> Result<Rows, EvalError> {
+    fn select_with(
+        &self,
+        selector: &Selector,
+        wanted: Wanted,
+        span: Span,
+    ) -> Result<Rows, EvalError> {
         let run = self.run;
         if self.steps.count == 0 {
             return Ok(Rows::new(&run.budget, 0));
@@ -71,10 +78,14 @@ impl Scope<'_> {
         let (first_ms, last_ms) = references.bounds();
         let lookback_ms = run.options.lookback_ms.max(1);
         let from_ms = first_ms.saturating_sub(lookback_ms).saturating_add(1);
+        let asked = Asked { resolution_ms: self.resolution_ms(), ..Asked::default() };
+        let stretch = self.stretch((from_ms, last_ms), asked, span);
+        let from_ms = thin::first_ms(references, lookback_ms, stretch).saturating_add(1);
+        let lookback_ms = |at_ms: i64| thin::lookback_ms(lookback_ms, stretch, at_ms);
         // Resets are told by the sample before the last.
         let last_alone = first_ms == last_ms && self.histograms != HistogramUse::Counts;
-        let selection = run.find(selector, (from_ms, last_ms), last_alone)?;
-        let latest = |samples: &Samples| latest(samples, references, lookback_ms, wanted);
+        let selection = run.find(selector, (from_ms, last_ms), last_alone, asked)?;
+        let latest = |samples: &Samples| latest(samples, references, &lookback_ms, wanted);
         self.in_blocks(selection.len(), &|part, rows| {
             self.read_latest(&*selection, part, &latest, rows)
         })
@@ -138,7 +149,12 @@ fn smoothed(window: &Window<'_>, noting: &Noting<'_>) -> Option<Datum> {
 }
 
 /// At each reference time the latest sample at or before it, unless it is stale or too old.
-fn latest(samples: &Samples, references: References, lookback_ms: i64, wanted: Wanted) -> Column {
+fn latest(
+    samples: &Samples,
+    references: References,
+    lookback_ms: &dyn Fn(i64) -> i64,
+    wanted: Wanted,
+) -> Column {
     let (times, values) = (samples.timestamps(), samples.values());
     let histograms = wanted == Wanted::Values && !samples.histograms().is_empty();
     let mut column = Column::absent(references.count());
@@ -151,7 +167,8 @@ fn latest(samples: &Samples, references: References, lookback_ms: i64, wanted: W
         let Some(i) = behind.checked_sub(1) else {
             continue;
         };
-        if times[i] <= reference_ms.saturating_sub(lookback_ms) || is_stale(values[i]) {
+        if times[i] <= reference_ms.saturating_sub(lookback_ms(reference_ms)) || is_stale(values[i])
+        {
             continue;
         }
         let histogram = if histograms { samples.histogram(i) } else { None };

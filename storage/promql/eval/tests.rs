@@ -189,7 +189,7 @@ proptest! {
             (1..=samples).map(|i| 1e9 + per_interval * i as f64).collect();
         let end_ms = times[samples - 1] + margin_ms;
         let window =
-            Window { times: &times, values: &values, histograms: HistogramWindow::default(), ascending: false, start_ms: 0, end_ms, at_ms: end_ms };
+            Window { times: &times, values: &values, histograms: HistogramWindow::default(), ascending: false, start_ms: 0, end_ms, at_ms: end_ms, share: 1.0, apart_ms: 0 };
         let kind = RateKind { counter: true, per_second: true };
         let rate = extrapolated(&window, kind).unwrap_or(f64::NAN);
         prop_assert!((rate / f64::from(slope) - 1.0).abs() < 1e-6, "{rate} of {slope}");

@@ -12,10 +12,12 @@ use super::reduced::keep_counts;
 use super::row::{Rows, amount_of};
 use super::run::{HistogramUse, Scope};
 use super::steps::{References, Steps};
+use super::thin::{self, Asked, Stretch};
 use super::trace::{Stopwatch, Watch};
 use super::window::{HistogramWindow, Track};
 use crate::error::{EvalError, LimitName};
 use crate::expr::{Edges, Kind, Node, Selector, Shift};
+use crate::function::Function;
 
 /// What a selected series takes beside its samples, in bytes, about.
 const SELECTED_BYTES: u64 = 128;
@@ -44,6 +46,8 @@ enum Source {
 pub(crate) struct Shape {
     pub(crate) references: References,
     pub(crate) range_ms: i64,
+    /// How windows among samples that were thinned out are longer.
+    pub(crate) stretch: Option<Stretch>,
     pub(crate) edges: Edges,
     /// How far windows reach beyond their range, before and behind it.
     pub(crate) reach_ms: (i64, i64),
@@ -112,9 +116,14 @@ impl Shape {
 }
 
 impl Scope<'_> {
-    /// Calls `visit` for every series of a range vector, in order.
-    pub(crate) fn each_track(&self, node: &Node, visit: Visit<'_>) -> Result<(), EvalError> {
-        let Some(tracks) = self.tracks(node)? else {
+    /// Calls `visit` for every series of a range vector, in order, for the sake of a function.
+    pub(crate) fn each_track(
+        &self,
+        node: &Node,
+        function: Function,
+        visit: Visit<'_>,
+    ) -> Result<(), EvalError> {
+        let Some(tracks) = self.tracks(node, function)? else {
             return Ok(());
         };
         let mut loop_time = Stopwatch::new(tracks.watch.is_some());
@@ -128,9 +137,10 @@ impl Scope<'_> {
     pub(crate) fn rows_of_tracks(
         &self,
         node: &Node,
+        function: Function,
         visit: &(dyn Fn(&Track<'_>, &mut Rows) -> Result<(), EvalError> + Sync),
     ) -> Result<Rows, EvalError> {
-        let Some(tracks) = self.tracks(node)? else {
+        let Some(tracks) = self.tracks(node, function)? else {
             return Ok(Rows::new(&self.run.budget, self.steps.count));
         };
         let mut loop_time = Stopwatch::new(tracks.watch.is_some());
@@ -143,13 +153,16 @@ impl Scope<'_> {
         Ok(rows)
     }
 
-    fn tracks(&self, node: &Node) -> Result<Option<Tracks<'_>>, EvalError> {
+    fn tracks(&self, node: &Node, function: Function) -> Result<Option<Tracks<'_>>, EvalError> {
         if self.steps.count == 0 {
             return Ok(None);
         }
         let node = node.unparen();
         match &node.kind {
-            Kind::Range { selector, range_ms } => self.stored(node, selector, *range_ms).map(Some),
+            Kind::Range { selector, range_ms } => {
+                let asked = self.ask(function, *range_ms);
+                self.stored(node, selector, (*range_ms, asked)).map(Some)
+            }
             Kind::Subquery { inner, range_ms, step_ms, shift } => {
                 let step_ms = step_ms.unwrap_or(self.run.options.subquery_step_ms).max(1);
                 self.evaluated(node, inner, (*range_ms, step_ms), *shift)
@@ -162,7 +175,7 @@ impl Scope<'_> {
         &self,
         node: &Node,
         selector: &Selector,
-        range_ms: i64,
+        (range_ms, asked): (i64, Asked),
     ) -> Result<Tracks<'_>, EvalError> {
         let run = self.run;
         let watch = run.watch(node);
@@ -176,13 +189,16 @@ impl Scope<'_> {
         };
         let from_ms = first_ms.saturating_sub(range_ms).saturating_sub(reach_ms.0);
         let to_ms = last_ms.saturating_add(reach_ms.1);
+        let stretch = self.stretch((from_ms.saturating_add(1), to_ms), asked, node.span);
+        let from_ms = thin::first_ms(references, range_ms, stretch).saturating_sub(reach_ms.0);
         let mut stopwatch = Stopwatch::new(run.trace.is_some());
         let known = self.recall_selection(node);
         let shared = known.is_some();
         let selection = match known {
             Some(selection) => selection,
             None => {
-                stopwatch.time(|| run.find(selector, (from_ms.saturating_add(1), to_ms), false))?
+                let range = (from_ms.saturating_add(1), to_ms);
+                stopwatch.time(|| run.find(selector, range, false, asked))?
             }
         };
         if shared {
@@ -191,11 +207,14 @@ impl Scope<'_> {
         let held = Amount::bytes(selection.len() as u64 * SELECTED_BYTES);
         let mut charge = run.budget.charge();
         charge.grow(held)?;
-        self.keep_selection(node, &selection, held);
+        // One that was thinned out serves the function alone that asked for it.
+        if stretch.is_none() {
+            self.keep_selection(node, &selection, held);
+        }
         let edges = selector.edges;
         Ok(Tracks {
             source: Source::Stored(selection),
-            shape: Shape { references, range_ms, edges, reach_ms, steps: self.steps },
+            shape: Shape { references, range_ms, stretch, edges, reach_ms, steps: self.steps },
             watch,
             finding: stopwatch.total(),
             reading_nanos: AtomicU64::new(0),
@@ -231,8 +250,14 @@ impl Scope<'_> {
         if let Some(watch) = watch {
             watch.finish(&rows, false);
         }
-        let shape =
-            Shape { references, range_ms, edges: Edges::Open, reach_ms: (0, 0), steps: self.steps };
+        let shape = Shape {
+            references,
+            range_ms,
+            stretch: None,
+            edges: Edges::Open,
+            reach_ms: (0, 0),
+            steps: self.steps,
+        };
         Ok(Some(Tracks {
             source: Source::Evaluated(rows, steps),
             shape,

@@ -7,10 +7,12 @@ use metric::{Histogram, Labels};
 use super::budget::Amount;
 use super::extended;
 use super::run::Scope;
+use super::thin;
 use super::tracks::Shape;
 use crate::answer::{HistogramPoint, Point, Series};
 use crate::error::EvalError;
 use crate::expr::{Edges, Node};
+use crate::function::Function;
 
 /// The samples of one series within one range, no stale markers among them. Numbers and
 /// histograms stand apart; there is at least one of either.
@@ -28,6 +30,10 @@ pub(crate) struct Window<'a> {
     pub(crate) end_ms: i64,
     /// The time of the step.
     pub(crate) at_ms: i64,
+    /// The part of the range that was asked for: 1, or less where it had to be longer.
+    pub(crate) share: f64,
+    /// How far apart samples lie at its start where they were thinned out there, else 0.
+    pub(crate) apart_ms: i64,
 }
 
 /// The histograms of a window.
@@ -82,7 +88,9 @@ impl Track<'_> {
         let (mut floats, mut histograms) = (Part::default(), Part::default());
         for step in 0..self.shape.steps.count {
             let end_ms = self.shape.references.at(step);
-            let start_ms = end_ms.saturating_sub(self.shape.range_ms);
+            let wanted_ms = self.shape.range_ms;
+            let range_ms = thin::lookback_ms(wanted_ms, self.shape.stretch, end_ms);
+            let start_ms = end_ms.saturating_sub(range_ms);
             let from_ms = start_ms.saturating_sub(self.shape.reach_ms.0);
             let to_ms = end_ms.saturating_add(self.shape.reach_ms.1);
             let part = floats.slide(self.times, from_ms, to_ms);
@@ -101,6 +109,8 @@ impl Track<'_> {
                 start_ms,
                 end_ms,
                 at_ms: self.shape.steps.at(step),
+                share: wanted_ms as f64 / range_ms.max(1) as f64,
+                apart_ms: self.shape.stretch.map_or(0, |stretch| stretch.apart_ms(start_ms)),
             };
             visit(step, &window)?;
         }
@@ -131,7 +141,7 @@ impl Scope<'_> {
     pub(crate) fn matrix(&self, node: &Node) -> Result<Vec<Series>, EvalError> {
         let mut matrix = Vec::new();
         let mut charge = self.run.budget.charge();
-        self.each_track(node, &mut |track| {
+        self.each_track(node, Function::LastOverTime, &mut |track| {
             let labels =
                 if track.drop_name { track.labels.without_name() } else { track.labels.clone() };
             let edges = track.shape.edges;

@@ -55,6 +55,10 @@ fn query(
     (selection.is_thinned(), found)
 }
 
+fn resolution_ms(series: &Series, from_ms: i64, to_ms: i64, wanted_ms: i64) -> i64 {
+    series.thinned(from_ms, to_ms, wanted_ms).map_or(0, |thinned| thinned.resolution_ms)
+}
+
 /// The rows that samples should leave; spans end at partitions too.
 fn thinned(samples: &[(i64, f64)], step: i64, tell: impl Fn(&[f64]) -> f64) -> Vec<(i64, f64)> {
     let mut spans: BTreeMap<(i64, i64), Vec<(i64, f64)>> = BTreeMap::new();
@@ -94,7 +98,7 @@ fn rows_answer_when_samples_are_gone() {
     for series in [series, bed.crashed().open()] {
         for (wanted, step) in [(0, 5), (5, 5), (19, 5), (20, 20), (60, 20)] {
             let step = step * MINUTE;
-            assert_eq!(series.resolution_ms(ALL.0, ALL.1, wanted * MINUTE), step);
+            assert_eq!(resolution_ms(&series, ALL.0, ALL.1, wanted * MINUTE), step);
             let ask = |aggregate| {
                 let (is_thinned, found) = query(&series, &up(1), ALL, aggregate, wanted * MINUTE);
                 assert!(is_thinned);
@@ -120,7 +124,7 @@ fn rows_answer_when_samples_are_gone() {
             assert_eq!(risen(counter.iter().map(|(_, value)| *value)), wanted);
         }
         let young = (START - 3 * HOUR, START);
-        assert_eq!(series.resolution_ms(young.0, young.1, HOUR), 0);
+        assert_eq!(resolution_ms(&series, young.0, young.1, HOUR), 0);
         assert_eq!(query(&series, &up(1), young, Aggregate::Last, HOUR), (false, kept.to_vec()));
     }
 }
@@ -234,11 +238,11 @@ fn rows_end_with_their_own_retention() {
     series.expire().unwrap();
     series.set_tier_retention_ms(5 * MINUTE, Some(4 * HOUR));
     series.expire().unwrap();
-    assert_eq!(series.resolution_ms(START - 2 * HOUR, START, 0), 5 * MINUTE);
-    assert_eq!(series.resolution_ms(START - 20 * HOUR, START - 10 * HOUR, 0), 20 * MINUTE);
+    assert_eq!(resolution_ms(&series, START - 2 * HOUR, START, 0), 5 * MINUTE);
+    assert_eq!(resolution_ms(&series, START - 20 * HOUR, START - 10 * HOUR, 0), 20 * MINUTE);
     series.set_tier_retention_ms(20 * MINUTE, Some(0));
     series.expire().unwrap();
-    assert_eq!(series.resolution_ms(START - 20 * HOUR, START - 10 * HOUR, 0), 0);
+    assert_eq!(resolution_ms(&series, START - 20 * HOUR, START - 10 * HOUR, 0), 0);
     assert!(query(&series, &up(1), ALL, Aggregate::Last, 0).1[0].0 >= START - 4 * HOUR);
 }
 
