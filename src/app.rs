@@ -119,10 +119,12 @@ impl Services {
         Ok(Running { address, one_time_password, stop, doors, tls, listener, workers })
     }
 
-    /// Takes over what may change while the server runs: scrape jobs and retention.
+    /// Takes over what may change while the server runs: scrape jobs, retention and the limits of
+    /// series.
     pub async fn reload(&self, settings: &Settings) {
         self.data.series().set_retention_ms(Some(settings.retention_ms));
         self.data.series().set_retention_bytes(settings.retention_bytes);
+        self.telemetry.set_store(&settings.telemetry.store);
         if let Err(error) = self.telemetry.set_jobs(settings.telemetry.scrape.jobs.clone()).await {
             tracing::error!(%error, "scrape jobs not changed");
         }
@@ -183,7 +185,6 @@ async fn open_data(settings: &Settings, clock: &Clock) -> std::result::Result<Da
     let mut options = DataOptions::new(PROGRAM, move || engine_clock.now().as_millis());
     options.series.retention_ms = Some(settings.retention_ms);
     options.series.retention_bytes = settings.retention_bytes;
-    options.series.series_max = settings.series_max;
     let dir = settings.data_dir.clone();
     let opened = tokio::task::spawn_blocking(move || Data::open(&dir, options)).await;
     let opened = opened.map_err(|error| Error::internal("data.open_failed", error))?;

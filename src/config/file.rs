@@ -153,6 +153,11 @@ pub struct Metrics {
     pub retention_bytes: u64,
     /// Most series that may be active at a time; further new ones are refused.
     pub active_series: usize,
+    /// Most active series of one metric. 0 sets no bound.
+    pub active_series_per_metric: usize,
+    /// Most active series that one source sends: one token, address or scrape target. 0 sets no
+    /// bound.
+    pub active_series_per_source: usize,
     /// Longest time for one query in seconds.
     pub query_timeout_s: u64,
     /// Most samples that one query may load.
@@ -169,6 +174,8 @@ impl Default for Metrics {
             retention_days: 90,
             retention_bytes: 0,
             active_series: 2_000_000,
+            active_series_per_metric: 200_000,
+            active_series_per_source: 500_000,
             query_timeout_s: 30,
             query_samples: 50_000_000,
             query_memory_bytes: 512 << 20,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway::{Network, TlsSource};
+use telemetry::SeriesLimits;
 use tracing_subscriber::EnvFilter;
 
 use super::file::{self, File};
@@ -27,8 +28,6 @@ pub struct Settings {
     pub retention_ms: i64,
     /// Bytes that samples may take on disk, if there is a bound.
     pub retention_bytes: Option<u64>,
-    /// Most series in memory.
-    pub series_max: usize,
     /// The server's own log.
     pub log: LogSettings,
 }
@@ -65,7 +64,6 @@ impl Settings {
             retention_ms: at_least_one("metrics.retention_days", file.metrics.retention_days)?
                 .saturating_mul(DAY_MS),
             retention_bytes: Some(file.metrics.retention_bytes).filter(|&bytes| bytes > 0),
-            series_max: file.metrics.active_series,
             log: log_settings(&file.log)?,
             gateway,
             data_dir,
@@ -159,7 +157,17 @@ fn telemetry_settings(file: &File) -> Result<telemetry::TelemetrySettings, Confi
     settings.query.samples_max = file.metrics.query_samples;
     settings.query.memory_bytes_max = file.metrics.query_memory_bytes;
     settings.query.series_max = file.metrics.query_series;
+    settings.store.series = SeriesLimits {
+        all: file.metrics.active_series,
+        per_metric: bound(file.metrics.active_series_per_metric),
+        per_source: bound(file.metrics.active_series_per_source),
+    };
     Ok(settings)
+}
+
+/// 0 sets no bound.
+fn bound(value: usize) -> usize {
+    if value == 0 { usize::MAX } else { value }
 }
 
 /// The machine's name as the kernel knows it.

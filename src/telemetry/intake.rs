@@ -2,7 +2,7 @@
 
 use kernel::metrics::Metrics;
 use metric::Metadata;
-use series::{AppendError, Appended, Batch, Series};
+use series::{AppendError, Appended, Batch, RejectReason, Series};
 
 use crate::own_metrics::IntakeMetrics;
 use crate::scrape::fetch::ScrapeFailure;
@@ -10,6 +10,20 @@ use crate::scrape::series_cache::Row;
 
 /// Metadata entries written at one time.
 const METADATA_SLICE: usize = 1_000;
+
+/// Why a sample was refused; a limit with the key that sets it.
+pub(crate) fn told(reason: &RejectReason) -> String {
+    match reason {
+        RejectReason::TooManySeries { .. } => format!("{reason} (metrics.active_series)"),
+        RejectReason::TooManySeriesOfMetric { .. } => {
+            format!("{reason} (metrics.active_series_per_metric)")
+        }
+        RejectReason::TooManySeriesOfSource { .. } => {
+            format!("{reason} (metrics.active_series_per_source)")
+        }
+        _ => reason.to_string(),
+    }
+}
 
 /// Appends samples and counts what became of them.
 #[derive(Clone)]
@@ -29,9 +43,13 @@ impl Intake {
         Self { series, metrics: IntakeMetrics::new(metrics) }
     }
 
-    /// Appends the rows of a scrape; gives what to tell of samples that were refused.
-    pub(crate) fn append(&self, rows: &[Row]) -> Result<Option<ScrapeFailure>, ScrapeFailure> {
-        let mut batch = Batch::with_capacity(rows.len());
+    /// Appends the rows of a scrape of `sender`; gives what to tell of samples that were refused.
+    pub(crate) fn append(
+        &self,
+        rows: &[Row],
+        sender: &str,
+    ) -> Result<Option<ScrapeFailure>, ScrapeFailure> {
+        let mut batch = Batch::with_capacity(rows.len()).from_source(sender);
         for row in rows {
             batch.push(row.labels.encoded(), row.timestamp_ms, row.value);
         }
@@ -41,7 +59,9 @@ impl Intake {
         let Some(first) = appended.rejections.first() else { return Ok(None) };
         let detail = format!(
             "{} samples were not stored; the first: {}: {}",
-            appended.rejected, first.series, first.reason
+            appended.rejected,
+            first.series,
+            told(&first.reason)
         );
         Ok(Some(ScrapeFailure::new("not_stored", detail)))
     }
@@ -54,14 +74,8 @@ impl Intake {
     ) -> Result<Appended, AppendError> {
         let appended = self.series.append(batch)?;
         self.metrics.stored.with_label_values(&[source]).inc_by(appended.accepted);
-        let mut listed = 0;
-        for rejection in &appended.rejections {
-            self.metrics.refused.with_label_values(&[source, rejection.reason.code()]).inc();
-            listed += 1;
-        }
-        if appended.rejected > listed {
-            let others = appended.rejected - listed;
-            self.metrics.refused.with_label_values(&[source, "not_listed"]).inc_by(others);
+        for (code, count) in &appended.rejected_by_code {
+            self.metrics.refused.with_label_values(&[source, code]).inc_by(*count);
         }
         Ok(appended)
     }

@@ -7,6 +7,7 @@
 //! harms no other.
 
 mod api;
+mod cardinality;
 mod duration;
 mod host;
 mod hosts;
@@ -17,6 +18,7 @@ mod query;
 mod receive;
 mod room;
 mod scrape;
+mod sender;
 mod settings;
 mod store;
 mod targets;
@@ -37,6 +39,10 @@ use series::Series;
 use tokio::sync::Semaphore;
 
 pub use api::{router, routes};
+pub use cardinality::{
+    CardinalityBy, CardinalityGroup, CardinalityOrder, CardinalityQuery, CardinalityReport,
+    SeriesLimit, SeriesScope,
+};
 pub use hosts::{Host, HostHealth, HostPage, HostQuery, HostSpark, ProcessGroup, ProcessList};
 pub use model::{Target, TargetId, TargetPage, TargetTls, TargetWrite};
 pub use query::{InstantQuery, QueryBounds, QueryError, RangeQuery};
@@ -45,8 +51,9 @@ pub use scrape::job::{BasicAuth, ScrapeJob, TlsSettings};
 pub use scrape::relabel::RelabelRule;
 pub use scrape::status::TargetHealth;
 pub use scrape::target::TargetOrigin;
+pub use series::SeriesLimits;
 pub use settings::{
-    HostSettings, QuerySettings, ReceiveSettings, ScrapeSettings, TelemetrySettings,
+    HostSettings, QuerySettings, ReceiveSettings, ScrapeSettings, StoreSettings, TelemetrySettings,
 };
 pub use targets::{TargetStatus, TargetStatusList};
 
@@ -118,6 +125,7 @@ impl Telemetry {
         metrics: &Metrics,
         settings: TelemetrySettings,
     ) -> Result<Self> {
+        set_store(&series, &settings.store);
         let intake = Intake::new(series.clone(), metrics);
         let room = Room::new(settings.scrape.bodies_bytes_max);
         let shared = Shared {
@@ -158,6 +166,11 @@ impl Telemetry {
         let manager = self.0.manager.clone();
         let set = tokio::task::spawn_blocking(move || manager.set_jobs(&jobs)).await;
         set.map_err(|error| Error::internal("telemetry.jobs_failed", error))?
+    }
+
+    /// Takes over other limits of series and other rules of retention.
+    pub fn set_store(&self, settings: &StoreSettings) {
+        set_store(self.series(), settings);
     }
 
     /// Looks at the stored targets anew: some were created, changed or deleted.
@@ -213,6 +226,10 @@ impl Telemetry {
     pub(crate) fn about(&self) -> &About {
         &self.0.about
     }
+}
+
+fn set_store(series: &Series, settings: &StoreSettings) {
+    series.set_series_limits(settings.series);
 }
 
 /// The sources that need no network, each with the target that stands for it.

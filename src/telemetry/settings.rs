@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use series::SeriesLimits;
+
 use crate::scrape::job::ScrapeJob;
 
 const MIB: usize = 1024 * 1024;
@@ -20,6 +22,8 @@ pub struct TelemetrySettings {
     pub receive: ReceiveSettings,
     /// Answering queries.
     pub query: QuerySettings,
+    /// How many series, and how long samples are kept.
+    pub store: StoreSettings,
 }
 
 impl TelemetrySettings {
@@ -32,6 +36,7 @@ impl TelemetrySettings {
             scrape: ScrapeSettings::default(),
             receive: ReceiveSettings::default(),
             query: QuerySettings::default(),
+            store: StoreSettings::default(),
         }
     }
 }
@@ -134,6 +139,14 @@ impl Default for ReceiveSettings {
             body_timeout: Duration::from_secs(30),
         }
     }
+}
+
+/// How many series there may be, and how long samples are kept. Changeable while running.
+#[derive(Clone, Debug, Default)]
+pub struct StoreSettings {
+    /// Most active series: of all, 2,000,000 by default; of one metric, 200,000; of one source,
+    /// 500,000.
+    pub series: SeriesLimits,
 }
 
 /// Answering queries.

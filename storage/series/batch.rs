@@ -28,6 +28,7 @@ pub struct Batch<'a> {
     histograms: Vec<(usize, Arc<Histogram>)>,
     exemplars: Vec<ExemplarEntry<'a>>,
     check: Option<LabelCheck>,
+    source: &'a str,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +66,14 @@ impl<'a> Batch<'a> {
     #[must_use]
     pub fn checked(mut self, check: LabelCheck) -> Self {
         self.check = Some(check);
+        self
+    }
+
+    /// Says who sends the batch. New series count for the source; one without a name has no
+    /// limit.
+    #[must_use]
+    pub fn from_source(mut self, source: &'a str) -> Self {
+        self.source = source;
         self
     }
 
@@ -125,6 +134,10 @@ impl<'a> Batch<'a> {
         self.entries.is_empty()
     }
 
+    pub(crate) fn source(&self) -> &'a str {
+        self.source
+    }
+
     pub(crate) fn entries(&self) -> &[Entry<'a>] {
         &self.entries
     }
@@ -160,6 +173,8 @@ pub struct Appended {
     /// Exemplars not stored: out of order, of no known series, too long, or more than memory may
     /// hold until the next flush.
     pub exemplars_dropped: u64,
+    /// Samples refused, by [`RejectReason::code`].
+    pub rejected_by_code: Vec<(&'static str, u64)>,
     /// Why samples were refused: the first hundred.
     pub rejections: Vec<Rejection>,
 }
@@ -167,6 +182,11 @@ pub struct Appended {
 impl Appended {
     pub(crate) fn reject(&mut self, position: usize, entry: &Entry<'_>, reason: RejectReason) {
         self.rejected += 1;
+        let code = reason.code();
+        match self.rejected_by_code.iter_mut().find(|(known, _)| *known == code) {
+            Some((_, count)) => *count += 1,
+            None => self.rejected_by_code.push((code, 1)),
+        }
         if self.rejections.len() < REJECTIONS_SHOWN_MAX {
             self.rejections.push(Rejection {
                 position,
@@ -204,7 +224,8 @@ pub struct Rejection {
 }
 
 /// Why a sample was refused. None of these succeeds when it is sent again, except
-/// [`RejectReason::TooManySeries`].
+/// [`RejectReason::TooManySeries`]; those of one metric or source do when others stand idle for
+/// long.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RejectReason {
     /// The label set is wrong.
@@ -243,6 +264,22 @@ pub enum RejectReason {
         /// The limit.
         max: usize,
     },
+    /// A new series beyond the limit of its metric.
+    #[error("too many series of the metric {metric:?}: {max} are in memory already")]
+    TooManySeriesOfMetric {
+        /// The metric's name.
+        metric: Box<str>,
+        /// The limit.
+        max: usize,
+    },
+    /// A new series beyond the limit of its source.
+    #[error("too many series of the source {source_name:?}: {max} are in memory already")]
+    TooManySeriesOfSource {
+        /// The name of the source.
+        source_name: Box<str>,
+        /// The limit.
+        max: usize,
+    },
 }
 
 impl RejectReason {
@@ -257,6 +294,8 @@ impl RejectReason {
             Self::OutOfOrder { .. } => "out_of_order",
             Self::DuplicateTimestamp => "duplicate_timestamp",
             Self::TooManySeries { .. } => "too_many_series",
+            Self::TooManySeriesOfMetric { .. } => "too_many_series_of_metric",
+            Self::TooManySeriesOfSource { .. } => "too_many_series_of_source",
         }
     }
 }

@@ -111,7 +111,7 @@ impl Engine {
 }
 
 /// The series that satisfy one of the selectors.
-fn find_any(
+pub(crate) fn find_any(
     index: &impl postings::Postings,
     selectors: &[Vec<Matcher>],
 ) -> Result<RoaringBitmap, ReadError> {
@@ -132,5 +132,5 @@ fn deletion(
     let last_ms = reader.newest_ms().unwrap_or(i64::MAX).min(partition.to_ms - 1);
     let whole = from_ms <= partition.from_ms && to_ms >= last_ms;
     let (from_ms, to_ms) = if whole { (i64::MIN, i64::MAX) } else { (from_ms, to_ms) };
-    Deletion { locals, from_ms, to_ms, whole }
+    Deletion { locals, from_ms, to_ms, whole, begins_lineage: false }
 }

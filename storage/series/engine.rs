@@ -18,8 +18,10 @@ use crate::disk::DiskError;
 use crate::flush::FlushState;
 use crate::head::{Head, Window};
 use crate::journal::Journal;
+use crate::limits::SeriesLimits;
 use crate::options::Options;
 use crate::partitions::Partitions;
+use crate::retention::RuleBook;
 use crate::tier::Tier;
 use crate::{compaction, maintenance, open};
 
@@ -130,6 +132,8 @@ pub(crate) struct Engine {
     pub(crate) retention_ms: AtomicI64,
     /// `u64::MAX` keeps everything.
     pub(crate) retention_bytes: AtomicU64,
+    pub(crate) limits: RwLock<SeriesLimits>,
+    pub(crate) rules: RuleBook,
     pub(crate) started: Instant,
     pub(crate) closed: AtomicBool,
     pub(crate) wake: (Mutex<bool>, Condvar),
@@ -208,8 +212,9 @@ impl Series {
         self.engine().flush().map_err(|error| FlushError { reason: error.to_string() })
     }
 
-    /// Deletes partitions that are older, or take more, than the retention; the background thread does so every
-    /// minute. Returns how many.
+    /// Deletes partitions that are older, or take more, than the retention, and of others the
+    /// series that their rule no longer keeps; the background thread does so every minute.
+    /// Returns how many partitions were deleted.
     ///
     /// # Errors
     /// The disk refuses.
@@ -217,7 +222,7 @@ impl Series {
         self.engine().expire().map_err(|error| FlushError { reason: error.to_string() })
     }
 
-    /// How long samples are kept; `None` keeps them for ever.
+    /// How long samples are kept that no rule holds for; `None` keeps them for ever.
     pub fn set_retention_ms(&self, retention_ms: Option<i64>) {
         let stored = retention_ms.unwrap_or(i64::MAX).max(0);
         self.engine().retention_ms.store(stored, Ordering::Relaxed);
@@ -371,21 +376,16 @@ impl Engine {
 
     fn window(&self) -> Window {
         let now_ms = self.options.now.read_ms();
+        let keeping = self.keeping();
         Window {
-            oldest_ms: self.oldest_ms(now_ms).max(-TIME_MS_MAX),
+            oldest_ms: keeping.oldest_ms().max(-TIME_MS_MAX),
+            oldest_of_all_ms: keeping.oldest_of_all_ms(),
+            keeping,
             latest_ms: now_ms.saturating_add(self.options.future_ms).min(TIME_MS_MAX),
             out_of_order_ms: self.options.out_of_order_ms,
-            series_max: self.options.series_max,
+            limits: *self.limits.read().unwrap_or_else(PoisonError::into_inner),
             exemplars_max: self.options.exemplars_max,
             labels: self.options.labels,
-        }
-    }
-
-    /// Where the retention begins.
-    pub(crate) fn oldest_ms(&self, now_ms: i64) -> i64 {
-        match self.retention_ms.load(Ordering::Relaxed) {
-            i64::MAX => i64::MIN,
-            retention_ms => now_ms.saturating_sub(retention_ms),
         }
     }
 

@@ -89,7 +89,7 @@ impl Engine {
         limits: ExemplarLimits,
         found: &mut Found,
     ) -> Result<(), ReadError> {
-        let oldest_ms = self.oldest_ms(self.options.now.read_ms());
+        let oldest_ms = self.keeping().oldest_ms();
         let range = (range.0.max(oldest_ms), range.1);
         for partition in self.partitions.overlapping(range.0, range.1) {
             let reader = partition.reader()?;

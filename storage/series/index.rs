@@ -89,6 +89,17 @@ impl MemoryIndex {
         }
     }
 
+    /// The slots of all series.
+    pub(crate) fn all_slots(&self) -> &RoaringBitmap {
+        &self.all
+    }
+
+    /// How many series carry a value.
+    pub(crate) fn series_of(&self, name: &str, value: &str) -> u64 {
+        let ids = self.names.get(name).and_then(|values| values.get(value));
+        ids.map_or(0, |ids| ids.count_among(None))
+    }
+
     /// Each name with the number of its values.
     pub(crate) fn value_counts(&self) -> impl Iterator<Item = (&str, usize)> {
         self.names.iter().map(|(name, values)| (&**name, values.len()))
@@ -96,8 +107,16 @@ impl MemoryIndex {
 
     /// Each name, value and number of series.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str, u64)> {
-        self.names.iter().flat_map(|(name, values)| {
-            values.iter().map(move |(value, ids)| (&**name, &**value, ids.count_among(None)))
+        self.pairs_among(None)
+    }
+
+    /// Each name, value and number of series among those given (`None`: all), 0 included.
+    pub(crate) fn pairs_among<'a>(
+        &'a self,
+        among: Option<&'a RoaringBitmap>,
+    ) -> impl Iterator<Item = (&'a str, &'a str, u64)> {
+        self.names.iter().flat_map(move |(name, values)| {
+            values.iter().map(move |(value, ids)| (&**name, &**value, ids.count_among(among)))
         })
     }
 }

@@ -21,6 +21,7 @@
 
 mod batch;
 mod catalog;
+mod census;
 mod chunk;
 mod compaction;
 mod delete;
@@ -31,6 +32,7 @@ mod flush;
 mod head;
 mod index;
 mod journal;
+mod limits;
 mod lookup;
 mod maintenance;
 mod open;
@@ -38,19 +40,25 @@ mod options;
 mod partition;
 mod partitions;
 mod postings;
+mod retention;
 mod select;
 mod slab;
 mod status;
+mod survey;
 mod tier;
 
 pub use batch::{Appended, Batch, LabelCheck, RejectReason, Rejection};
+pub use census::{By, Census, Group, Order};
 pub use compaction::Cleaned;
 pub use delete::{DeleteError, Deleted};
 pub use engine::{AppendError, FlushError, OpenError, Series};
 pub use exemplars::ExemplarLimits;
+pub use limits::SeriesLimits;
 pub use lookup::Found;
 pub use options::{Now, Options, TierOptions};
+pub use retention::RetentionRule;
 pub use status::{Cardinality, PartitionSize, Sizes, Status, TierSize};
+pub use survey::{Estimate, PartitionShare, Share, Survey};
 
 #[cfg(test)]
 mod tests;

@@ -75,10 +75,11 @@ impl Engine {
         self.delete_retired(&mut state);
     }
 
-    /// Deletes partitions beyond the retention by time and by size; returns how many.
+    /// Deletes partitions beyond the retention by time and by size, and prunes others; returns
+    /// how many were deleted.
     pub(crate) fn expire(&self) -> Result<usize, DiskError> {
-        let _one_at_a_time = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest_ms = self.oldest_ms(self.options.now.read_ms());
+        let one_at_a_time = self.flushing.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest_ms = self.keeping().oldest_ms();
         let grace = Duration::from_millis(self.options.retention_grace_ms);
         let bytes_max = self.retention_bytes.load(Ordering::Relaxed);
         let now_ms = self.options.now.read_ms();
@@ -91,7 +92,12 @@ impl Engine {
         }
         for &number in &gone {
             tracing::info!(partition = number, "deleted an expired partition");
-            self.head_mut().unlink(number);
+            let mut head = self.head_mut();
+            head.unlink(number);
+            let (all, length_ms) = (head.index.all_slots().clone(), self.partitions.length_ms());
+            let from_ms = i64::from(number) * length_ms;
+            // The retention may grow again: what is gone must be no duplicate then.
+            head.forget(&all, (from_ms, from_ms + length_ms - 1), length_ms);
         }
         let mut deleted = gone.len();
         for tier in &self.tiers {
@@ -100,12 +106,13 @@ impl Engine {
             deleted += thinned.len();
             outcome = outcome.and(expiring);
         }
-        outcome.map(|()| deleted)
+        drop(one_at_a_time);
+        outcome.and(self.prune()).map(|()| deleted)
     }
 
     /// Whether samples beyond their retention may be deleted: their rows are made, or are not
     /// wanted, or could not be made for long.
-    fn may_go(&self, samples: &Partition, oldest_ms: i64, now_ms: i64) -> bool {
+    pub(crate) fn may_go(&self, samples: &Partition, oldest_ms: i64, now_ms: i64) -> bool {
         let overdue = samples.to_ms.saturating_add(tier::WAIT_MS) <= oldest_ms;
         let thinned = |tier: &Tier| {
             let wanted = tier.wants(samples, now_ms);

@@ -21,6 +21,7 @@ use crate::journal::{
 use crate::options::Options;
 use crate::partition::Shape;
 use crate::partitions::Partitions;
+use crate::retention::RuleBook;
 use crate::tier::Tier;
 
 const FORMAT_VERSION: u64 = 1;
@@ -55,6 +56,8 @@ pub(crate) fn open(dir: &Path, options: Options) -> Result<Engine, OpenError> {
         dir: dir.to_owned(),
         retention_ms: AtomicI64::new(options.retention_ms.unwrap_or(i64::MAX).max(0)),
         retention_bytes: AtomicU64::new(options.retention_bytes.unwrap_or(u64::MAX)),
+        limits: RwLock::new(options.series),
+        rules: RuleBook::default(),
         options,
         head: RwLock::new(head),
         journal,

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use metric::LabelLimits;
 
+use crate::limits::SeriesLimits;
+
 /// One hour in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
 
@@ -61,8 +63,8 @@ pub struct Options {
     pub out_of_order_ms: i64,
     /// How far a sample may lie ahead of the clock.
     pub future_ms: i64,
-    /// Most series in memory; further new ones are refused, known ones go on.
-    pub series_max: usize,
+    /// Most series in memory. Changeable while running.
+    pub series: SeriesLimits,
     /// Most exemplars in memory until the next flush; further ones are dropped and counted.
     pub exemplars_max: u64,
     /// Limits of one label set.
@@ -108,7 +110,7 @@ impl Options {
             partition_ms: 24 * HOUR_MS,
             out_of_order_ms: HOUR_MS,
             future_ms: HOUR_MS / 6,
-            series_max: 2_000_000,
+            series: SeriesLimits::default(),
             exemplars_max: 200_000,
             labels: LabelLimits::default(),
             flush_bytes: 64 << 20,

@@ -160,7 +160,7 @@ impl Engine {
         to_ms: i64,
         how: Select,
     ) -> Result<InMemory, ReadError> {
-        let oldest_ms = self.oldest_ms(self.options.now.read_ms());
+        let oldest_ms = self.keeping().oldest_of_all_ms();
         let head = self.head();
         let found = postings::find(&head.index, matchers)?;
         how.check(found.len() as usize)?;

@@ -147,7 +147,7 @@ impl Series {
         let head = engine.head();
         Status {
             active_series: head.series.len(),
-            series_max: engine.options.series_max,
+            series_max: self.series_limits().all,
             created_series: head.created_total,
             evicted_series: read(&engine.counters.evicted),
             accepted_samples: read(&engine.counters.accepted),
@@ -252,17 +252,17 @@ impl Series {
 }
 
 /// The largest of many counts.
-struct Top {
+pub(crate) struct Top {
     heap: BinaryHeap<Reverse<(u64, Reverse<String>)>>,
     len: usize,
 }
 
 impl Top {
-    fn new(len: usize) -> Self {
+    pub(crate) fn new(len: usize) -> Self {
         Self { heap: BinaryHeap::new(), len }
     }
 
-    fn add(&mut self, count: u64, name: impl FnOnce() -> String) {
+    pub(crate) fn add(&mut self, count: u64, name: impl FnOnce() -> String) {
         let full = self.heap.len() >= self.len;
         if full && self.heap.peek().is_none_or(|Reverse((least, _))| count <= *least) {
             return;
@@ -273,7 +273,7 @@ impl Top {
         }
     }
 
-    fn finish(self) -> Vec<(String, u64)> {
+    pub(crate) fn finish(self) -> Vec<(String, u64)> {
         let sorted = self.heap.into_sorted_vec();
         sorted.into_iter().map(|Reverse((count, Reverse(name)))| (name, count)).collect()
     }

@@ -129,7 +129,7 @@ impl Import {
     }
 
     fn store(&self, body: &[u8], shop: &Workshop<'_>) -> Result<ImportReport> {
-        let mut sink = Sink::new(shop.intake, PROTOCOL, "line");
+        let mut sink = Sink::new(shop, PROTOCOL, "line");
         let mut parser = LineParser::new(self.format);
         let mut known = Known::default();
         let content = body.strip_suffix(b"\n").unwrap_or(body);

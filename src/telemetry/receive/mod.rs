@@ -91,7 +91,8 @@ fn store(packed: Body, shop: &Workshop<'_>) -> Result<()> {
     shop.count_not_stored("histogram", request.histograms);
     let mut refused = request.refused;
     if !request.batch.is_empty() {
-        let appended = shop.intake.append_batch(&request.batch, PROTOCOL).map_err(refusal)?;
+        let batch = request.batch.from_source(shop.sender);
+        let appended = shop.intake.append_batch(&batch, PROTOCOL).map_err(refusal)?;
         refused.add_appended(&appended, |_| String::new());
     }
     store_metadata(&request.metadata, shop.intake).map_err(refusal)?;

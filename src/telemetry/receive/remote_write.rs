@@ -7,6 +7,7 @@ use metric::{EncodedLabels, METRIC_NAME, Metadata, MetricType};
 use series::{Appended, Batch, RejectReason};
 
 use super::protobuf::{Broken, Fields, Value};
+use crate::intake::told;
 
 /// Reasons that an answer lists.
 const REASONS_SHOWN_MAX: usize = 10;
@@ -67,7 +68,7 @@ impl Refused {
                     place(rejection.position),
                     rejection.series,
                     rejection.timestamp_ms,
-                    rejection.reason
+                    told(&rejection.reason)
                 ));
             }
         }

@@ -95,7 +95,7 @@ impl From<Stopped> for Error {
 
 fn store(body: &[u8], shop: &Workshop<'_>) -> Written {
     let mut walk = Walk {
-        sink: Sink::new(shop.intake, PROTOCOL, "series"),
+        sink: Sink::new(shop, PROTOCOL, "series"),
         symbols: Vec::new(),
         refs: Vec::new(),
         metadata: HashMap::new(),

@@ -10,6 +10,7 @@ use series::{AppendError, Batch};
 
 use super::label_set::LabelSet;
 use super::remote_write::Refused;
+use super::work::Workshop;
 use crate::intake::Intake;
 
 /// Samples that are appended together.
@@ -55,6 +56,7 @@ struct Entry {
 #[derive(Debug)]
 pub(crate) struct Sink<'i> {
     intake: &'i Intake,
+    sender: &'i str,
     /// The name of the protocol in counters.
     source: &'static str,
     /// What a place is: `line`, `data point`.
@@ -68,9 +70,10 @@ pub(crate) struct Sink<'i> {
 }
 
 impl<'i> Sink<'i> {
-    pub(crate) fn new(intake: &'i Intake, source: &'static str, place_word: &'static str) -> Self {
+    pub(crate) fn new(shop: &Workshop<'i>, source: &'static str, place_word: &'static str) -> Self {
         Self {
-            intake,
+            intake: shop.intake,
+            sender: shop.sender,
             source,
             place_word,
             limits: LabelLimits::default(),
@@ -138,7 +141,7 @@ impl<'i> Sink<'i> {
 
     /// Appends what is held; all of it is durable then.
     pub(crate) fn flush(&mut self) -> Result<(), SinkError> {
-        let mut batch = Batch::with_capacity(self.entries.len());
+        let mut batch = Batch::with_capacity(self.entries.len()).from_source(self.sender);
         for entry in &self.entries {
             let labels = self.labels.get(entry.labels.clone()).unwrap_or_default();
             batch.push(EncodedLabels(labels), entry.timestamp_ms, entry.value);

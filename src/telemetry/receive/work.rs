@@ -18,6 +18,7 @@ use super::{Receiver, refusal};
 use crate::Telemetry;
 use crate::intake::Intake;
 use crate::room::Body;
+use crate::sender::sender_of;
 use crate::settings::ReceiveSettings;
 
 /// The piece in which packed bodies are unpacked.
@@ -49,6 +50,8 @@ impl Packing {
 /// What the work of a receiver has at hand.
 pub(crate) struct Workshop<'w> {
     pub intake: &'w Intake,
+    /// Who sends.
+    pub sender: &'w str,
     receiver: &'w Receiver,
 }
 
@@ -140,8 +143,10 @@ impl Telemetry {
             return Err(Error::unavailable("receive.busy", detail).retry_after_s(2));
         };
         let telemetry = self.clone();
+        let sender = sender_of(who);
         let work = move || {
-            let shop = Workshop { intake: telemetry.intake(), receiver: telemetry.receiver() };
+            let (intake, receiver) = (telemetry.intake(), telemetry.receiver());
+            let shop = Workshop { intake, sender: &sender, receiver };
             let done = work(&shop);
             drop(turn);
             done

@@ -18,6 +18,7 @@ use super::target::ScrapeTarget;
 use crate::intake::Intake;
 use crate::own_metrics::ScrapeMetrics;
 use crate::room::Room;
+use crate::sender::sender_of_target;
 
 /// A scrape that begins this close to its time gets exactly that time: samples at even distances
 /// take less room.
@@ -182,7 +183,7 @@ impl Cycle {
         let finish = move || {
             let mut rows = cache.mark_all(at_ms);
             Report::end(&target.labels, at_ms, &mut rows);
-            intake.append(&rows)
+            intake.append(&rows, &sender_of_target(&target.labels))
         };
         match tokio::task::spawn_blocking(finish).await {
             Ok(Ok(_)) => {}
@@ -258,7 +259,7 @@ impl Work {
             added: pass.added,
         };
         report.append(&self.target.labels, self.at_ms, &mut pass.rows);
-        match self.intake.append(&pass.rows) {
+        match self.intake.append(&pass.rows, &sender_of_target(&self.target.labels)) {
             Ok(rejected) => {
                 self.cache.commit();
                 let stated: Vec<(&str, Metadata)> =
@@ -281,7 +282,7 @@ impl Work {
         let mut rows: Vec<Row> = self.cache.mark_all(self.at_ms);
         let report = Report { up: false, duration: self.elapsed, scraped: 0, kept: 0, added: 0 };
         report.append(&self.target.labels, self.at_ms, &mut rows);
-        match self.intake.append(&rows) {
+        match self.intake.append(&rows, &sender_of_target(&self.target.labels)) {
             Ok(_) => self.cache.commit_end(),
             Err(storing) => tracing::warn!(%storing.detail, "end of series not stored"),
         }

@@ -4,6 +4,7 @@
 mod bed;
 mod hosts;
 mod influx;
+mod limits;
 mod otlp;
 mod peer;
 mod query;

@@ -216,7 +216,7 @@ impl Head {
                 return Pushed::same(false);
             }
         }
-        series.enter(slot, self.epoch, self.tick, &mut self.ops);
+        series.enter(slot, self.epoch, self.tick, &mut self.ops, &mut self.sources);
         let ops = &mut self.ops;
         let len = series.beside_mut().push(timestamp_ms, histogram, |encoded| {
             ops.histogram(slot, timestamp_ms, encoded);
@@ -256,7 +256,7 @@ impl Head {
 
     fn push_exemplar(&mut self, slot: u32, exemplar: &Exemplar) -> PushedExemplar {
         let Some(series) = self.series.get_mut(slot) else { return PushedExemplar::Dropped };
-        series.enter(slot, self.epoch, self.tick, &mut self.ops);
+        series.enter(slot, self.epoch, self.tick, &mut self.ops, &mut self.sources);
         let pushed = series.beside_mut().push_exemplar(exemplar);
         if matches!(pushed, PushedExemplar::Stored) {
             self.ops.exemplar(slot, exemplar);

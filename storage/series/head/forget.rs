@@ -12,6 +12,8 @@ impl Head {
             found.remove();
         }
         self.index.remove(slot, &gone.labels);
+        self.recent.remove(slot);
+        self.sources.take(gone.source);
         self.doubt(gone.newest_ms(), partition_ms);
     }
 

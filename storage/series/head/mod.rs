@@ -7,38 +7,38 @@
 
 mod beside;
 mod forget;
+mod recent;
 mod run;
 mod series;
+mod sources;
 mod unflushed;
+mod window;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use hashbrown::HashTable;
-use metric::{EncodedLabels, LabelLimits, Labels, Sample};
+use metric::{EncodedLabels, LabelLimits, Labels, METRIC_NAME, Sample};
+use roaring::RoaringBitmap;
 
 use crate::batch::{Appended, Batch, Entry, RejectReason, hash_labels};
 use crate::index::MemoryIndex;
 use crate::journal::OpWriter;
+use crate::limits::SeriesLimits;
 use crate::slab::Slab;
 
+use recent::Recent;
+use sources::Sources;
+use window::{OldSeries, outside};
+
+pub(crate) use recent::RECENT_MINUTES;
 pub(crate) use series::{HeadSeries, Link};
 pub(crate) use unflushed::{Frozen, Unflushed};
+pub(crate) use window::Window;
 
 /// What a late sample takes in memory, about.
 const LATE_BYTES: u64 = 48;
-
-/// What an append may bring.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Window {
-    pub(crate) oldest_ms: i64,
-    pub(crate) latest_ms: i64,
-    pub(crate) out_of_order_ms: i64,
-    pub(crate) series_max: usize,
-    pub(crate) exemplars_max: u64,
-    pub(crate) labels: LabelLimits,
-}
 
 /// All series in memory.
 pub(crate) struct Head {
@@ -46,6 +46,9 @@ pub(crate) struct Head {
     pub(crate) series: Slab<HeadSeries>,
     pub(crate) index: MemoryIndex,
     pub(crate) ops: OpWriter,
+    /// Who sends, and how many series each.
+    pub(crate) sources: Sources,
+    recent: Recent,
     epoch: u32,
     /// Minutes since the engine was opened, by a clock that never jumps.
     tick: u32,
@@ -77,6 +80,8 @@ impl Default for Head {
             series: Slab::default(),
             index: MemoryIndex::default(),
             ops: OpWriter::default(),
+            sources: Sources::default(),
+            recent: Recent::default(),
             epoch: 0,
             tick: 0,
             active_samples: 0,
@@ -103,12 +108,14 @@ impl Head {
         outcome: &mut Appended,
     ) {
         let mut last: Option<(&[u8], u32)> = None;
+        let mut old = OldSeries::default();
         let created_before = self.created_total;
+        self.sources.enter(batch.source());
         let entries = &batch.entries()[range.clone()];
         let mut histograms = batch.histograms_from(range.start).iter().peekable();
         for (position, entry) in range.zip(entries) {
             let histogram = histograms.next_if(|(at, _)| *at == position);
-            if let Some(reason) = outside(entry, window) {
+            if let Some(reason) = outside(entry, window, &mut old) {
                 outcome.reject(position, entry, reason);
                 continue;
             }
@@ -134,6 +141,7 @@ impl Head {
                 Pushed::Refused(reason) => outcome.reject(position, entry, reason),
             }
         }
+        self.sources.leave();
         outcome.new_series += self.created_total - created_before;
     }
 
@@ -237,14 +245,33 @@ impl Head {
         if let Some(slot) = self.find(hash, canonical) {
             return Ok(slot);
         }
-        if self.series.len() >= window.series_max {
-            return Err(RejectReason::TooManySeries { max: window.series_max });
+        self.check_limits(&labels, &window.limits)?;
+        let slot = self.create(hash, &labels);
+        self.recent.insert(slot, self.tick);
+        Ok(slot)
+    }
+
+    /// Whether one more series may come.
+    fn check_limits(&self, labels: &Labels, limits: &SeriesLimits) -> Result<(), RejectReason> {
+        if self.series.len() >= limits.all {
+            return Err(RejectReason::TooManySeries { max: limits.all });
         }
-        Ok(self.create(hash, &labels))
+        let max = limits.per_source;
+        if let Some(name) = self.sources.full(max) {
+            return Err(RejectReason::TooManySeriesOfSource { source_name: name.into(), max });
+        }
+        let max = limits.per_metric;
+        let metric = labels.get(METRIC_NAME).unwrap_or("");
+        if !metric.is_empty() && self.index.series_of(METRIC_NAME, metric) >= max as u64 {
+            return Err(RejectReason::TooManySeriesOfMetric { metric: metric.into(), max });
+        }
+        Ok(())
     }
 
     fn create(&mut self, hash: u64, labels: &Labels) -> u32 {
-        let series = HeadSeries::new(labels.clone(), hash, self.epoch.wrapping_sub(1), self.tick);
+        let epoch = self.epoch.wrapping_sub(1);
+        let source = self.sources.add();
+        let series = HeadSeries::new(labels.clone(), hash, epoch, self.tick, source);
         let slot = self.series.insert(series);
         let series = &self.series;
         let rehash = |slot: &u32| series.get(*slot).map_or(0, |s| s.hash);
@@ -269,7 +296,7 @@ impl Head {
                 return Pushed::same(false);
             }
         }
-        series.enter(slot, self.epoch, self.tick, &mut self.ops);
+        series.enter(slot, self.epoch, self.tick, &mut self.ops, &mut self.sources);
         if timestamp_ms > series.newest_value_ms() {
             let encoded = series.push(timestamp_ms, bits);
             self.active_bytes += encoded.as_bytes().len() as u64;
@@ -359,6 +386,13 @@ impl Head {
     /// Sets the minutes since the engine was opened.
     pub(crate) fn set_tick(&mut self, tick: u32) {
         self.tick = tick;
+        self.recent.set_tick(tick);
+    }
+
+    /// The series that came into memory within the last [`RECENT_MINUTES`], without those that
+    /// the journal brought.
+    pub(crate) fn recent(&self) -> RoaringBitmap {
+        self.recent.slots()
     }
 
     /// Takes series out that stood idle for `ticks` and hold nothing; returns how many.
@@ -387,12 +421,4 @@ impl Pushed {
     fn same(same: bool) -> Self {
         if same { Self::Known } else { Self::Refused(RejectReason::DuplicateTimestamp) }
     }
-}
-
-fn outside(entry: &Entry<'_>, window: &Window) -> Option<RejectReason> {
-    if entry.timestamp_ms < window.oldest_ms {
-        return Some(RejectReason::TooOld { oldest_ms: window.oldest_ms });
-    }
-    (entry.timestamp_ms > window.latest_ms)
-        .then_some(RejectReason::TooFarInFuture { latest_ms: window.latest_ms })
 }

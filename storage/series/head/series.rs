@@ -7,6 +7,7 @@ use metric::{Exemplar, Histogram, Labels, Sample};
 
 use super::beside::{Beside, BesideEpoch};
 use super::run::Run;
+use super::sources::Sources;
 use super::unflushed::{Epoch, Frozen, Unflushed};
 use crate::chunk::{Encoded, StreamState};
 use crate::journal::OpWriter;
@@ -28,6 +29,8 @@ pub(crate) struct HeadSeries {
     pub(super) touched: u32,
     /// The slot whose sample came behind this one's the last time: senders keep their order.
     pub(super) follower: u32,
+    /// Who sends it.
+    pub(crate) source: u16,
 }
 
 /// A series' number within a partition.
@@ -53,7 +56,7 @@ impl Link {
 
 impl HeadSeries {
     /// A series without samples.
-    pub(super) fn new(labels: Labels, hash: u64, epoch: u32, touched: u32) -> Self {
+    pub(super) fn new(labels: Labels, hash: u64, epoch: u32, touched: u32, source: u16) -> Self {
         let none = Link { partition: NO_PARTITION, local: 0 };
         Self {
             labels,
@@ -66,6 +69,7 @@ impl HeadSeries {
             epoch,
             touched,
             follower: u32::MAX,
+            source,
         }
     }
 
@@ -105,10 +109,18 @@ impl HeadSeries {
 
     /// Begins the epoch for this series, if it did not yet: what was before is frozen, and the
     /// journal is told what the slot means.
-    pub(super) fn enter(&mut self, slot: u32, epoch: u32, tick: u32, ops: &mut OpWriter) {
+    pub(super) fn enter(
+        &mut self,
+        slot: u32,
+        epoch: u32,
+        tick: u32,
+        ops: &mut OpWriter,
+        sources: &mut Sources,
+    ) {
         if self.epoch != epoch {
             self.freeze();
             self.epoch = epoch;
+            sources.adopt(&mut self.source);
             ops.define(slot, self.labels.encoded().as_bytes());
         }
         self.touched = tick;

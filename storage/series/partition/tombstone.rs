@@ -129,6 +129,8 @@ pub(crate) struct Deletion {
     pub(crate) to_ms: i64,
     /// Whether the span holds all that these series have here.
     pub(crate) whole: bool,
+    /// Whether rows of tiers go on to answer for what is deleted; see [`next_revision`].
+    pub(crate) begins_lineage: bool,
 }
 
 /// Notes a deletion; durable when it returns.
@@ -140,12 +142,14 @@ pub(super) fn store(db: &OpenFile, file: &Path, deletion: Deletion) -> Result<()
         let mut meta = txn.open_table(META).map_err(|error| failed(error.into()))?;
         meta.insert("version", VERSION).map_err(|error| failed(error.into()))?;
         let revision = meta.get("revision").map_err(|error| failed(error.into()))?;
-        let revision = next_revision(revision.map(|revision| revision.value()));
+        let before = revision.map(|revision| revision.value());
+        let before = before.filter(|_| !deletion.begins_lineage);
+        let revision = next_revision(before);
         meta.insert("revision", revision).map_err(|error| failed(error.into()))?;
         let flushes = meta.get("flushes").map_err(|error| failed(error.into()))?;
         let bound = u32::try_from(flushes.map_or(0, |flushes| flushes.value()))
             .map_err(|_| DiskError::damaged(file, "a count is out of range"))?;
-        let Deletion { locals, from_ms, to_ms, whole } = deletion;
+        let Deletion { locals, from_ms, to_ms, whole, .. } = deletion;
         let mut bytes = Vec::new();
         if whole {
             let mut table = txn.open_table(GONE).map_err(|error| failed(error.into()))?;

@@ -158,7 +158,7 @@ fn times_before_the_epoch_are_stored() {
 #[test]
 fn new_series_beyond_the_limit_are_refused_while_known_ones_go_on() {
     let mut bed = Bed::new();
-    bed.options.series_max = 3;
+    bed.options.series.all = 3;
     let series = bed.open();
     for i in 0..3 {
         store(&series, &up(i), START, 0.0);

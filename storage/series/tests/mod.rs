@@ -6,9 +6,11 @@ mod compaction;
 mod crash;
 mod damage;
 mod delete;
+mod limits;
 mod lookups;
 mod model;
 mod reopen;
+mod retention;
 mod tiers;
 mod upkeep;
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use metric::Matcher;
+use metric::{MatchOp, Matcher};
 use proptest::prelude::*;
 
 use super::{Bed, Data, HOUR, MINUTE, all, bits_of, histogram, read, read_last, up};
-use crate::{Batch, RejectReason, Series};
+use crate::{Batch, RejectReason, RetentionRule, Series};
 
 const SERIES: u32 = 6;
 const WINDOW: i64 = 30 * MINUTE;
@@ -34,6 +34,8 @@ enum Step {
     Clean,
     /// Deletes some series (as bits) within a range in tens of seconds relative to the clock.
     Delete(u8, i64, i64),
+    /// Sets rules: for some series (as bits) the hours that they are kept.
+    Rules(Vec<(u8, i64)>),
     /// Reads a range in tens of seconds relative to the clock.
     Read(i64, i64),
 }
@@ -55,6 +57,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (any::<u8>(), -600_i64..60, prop_oneof![0_i64..400, Just(5000)])
             .prop_map(|(of, from, len)| Step::Delete(of, from, from + len)),
         1 => any::<u8>().prop_map(|of| Step::Delete(of, -5000, 5000)),
+        1 => prop::collection::vec((any::<u8>(), 1_i64..7), 0..4).prop_map(Step::Rules),
     ]
 }
 
@@ -75,6 +78,7 @@ struct Model {
     /// Every value that was ever taken. A series that left memory comes back without its past, so
     /// a second value of a time may be taken then; the first stays the one that is read.
     taken: BTreeMap<(u32, i64), BTreeSet<u64>>,
+    rules: Vec<(u8, i64)>,
 }
 
 impl Model {
@@ -96,10 +100,11 @@ impl Model {
         assert_eq!(total, samples.len() as u64);
         let mut rejections = outcome.rejections.iter().peekable();
         for (position, (of, at, value)) in samples.into_iter().enumerate() {
+            let keep = self.keep(of);
             let known = self.series.entry(of).or_default();
             if let Some(rejection) = rejections.next_if(|r| r.position == position) {
                 match rejection.reason {
-                    RejectReason::TooOld { .. } => assert!(at < now - RETENTION),
+                    RejectReason::TooOld { .. } => assert!(at < now - keep),
                     RejectReason::TooFarInFuture { .. } => assert!(at > now + 600_000),
                     RejectReason::OutOfOrder { newest_ms } => assert!(at < newest_ms - WINDOW),
                     RejectReason::DuplicateTimestamp => {
@@ -110,7 +115,7 @@ impl Model {
                 }
                 continue;
             }
-            assert!((now - RETENTION..=now + 600_000).contains(&at));
+            assert!((now - keep..=now + 600_000).contains(&at));
             if let Some(&newest) = self.newest.get(&of) {
                 assert!(at >= newest - WINDOW, "out of order, yet taken");
             }
@@ -122,9 +127,16 @@ impl Model {
         assert_eq!(rejections.next(), None);
     }
 
+    /// How long a series is kept.
+    fn keep(&self, of: u32) -> i64 {
+        let rule = self.rules.iter().find(|(bits, _)| bits >> of & 1 == 1);
+        rule.map_or(RETENTION, |(_, hours)| hours * HOUR)
+    }
+
     fn expire(&mut self, now: i64) {
-        for samples in self.series.values_mut() {
-            samples.retain(|at, _| (at.div_euclid(HOUR) + 1) * HOUR > now - RETENTION);
+        for of in 0..SERIES {
+            let end = (now - self.keep(of)).div_euclid(HOUR) * HOUR;
+            self.delete(|number| number == of, i64::MIN, end - 1);
         }
     }
 
@@ -152,6 +164,18 @@ impl Model {
     }
 }
 
+/// Each rule as one that the engine knows.
+fn rules_of(rules: &[(u8, i64)]) -> Vec<RetentionRule> {
+    let rule = |(bits, hours): &(u8, i64)| {
+        let numbers = (0..SERIES).filter(|number| bits >> number & 1 == 1);
+        let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+        let pattern = format!("x|{}", numbers.join("|"));
+        let matcher = Matcher::new(MatchOp::Matches, "instance", &pattern).unwrap();
+        RetentionRule { matchers: vec![matcher], keep_ms: hours * HOUR }
+    };
+    rules.iter().map(rule).collect()
+}
+
 fn run(steps: Vec<Step>) {
     let mut bed = Bed::new();
     bed.options.out_of_order_ms = WINDOW;
@@ -172,11 +196,13 @@ fn run(steps: Vec<Step>) {
                 }
                 drop(series);
                 series = bed.open();
+                series.set_retention_rules(rules_of(&model.rules));
                 model.newest.clear();
             }
             Step::Crash => {
                 let copy = bed.crashed();
                 series = copy.open();
+                series.set_retention_rules(rules_of(&model.rules));
                 bed = copy;
                 model.newest.clear();
             }
@@ -185,6 +211,10 @@ fn run(steps: Vec<Step>) {
                 series.flush().unwrap();
                 series.expire().unwrap();
                 model.expire(bed.now());
+            }
+            Step::Rules(rules) => {
+                series.set_retention_rules(rules_of(&rules));
+                model.rules = rules;
             }
             Step::Compact => drop(series.engine().compact_where(|_, _| true).unwrap()),
             Step::Clean => drop(series.clean().unwrap()),

@@ -215,11 +215,15 @@ impl Engine {
         let mut readers = vec![old];
         readers.extend(days.iter().map(|day| &day.reader));
         let mut merged = Merged::open(&readers, pace)?;
+        let keeping = self.keeping();
         let mut series = SeriesWriter::new(writer);
         let (mut rows, mut found) = (Rows::default(), Samples::new());
         while let Some((labels, locals)) = merged.take()? {
             if series.begins_pack() {
                 pace()?;
+            }
+            if keeping.is_short(&labels) {
+                continue;
             }
             rows.clear();
             let Some((old_locals, day_locals)) = locals.split_first() else { continue };

@@ -61,6 +61,10 @@ impl Engine {
         if self.tiers.is_empty() {
             return true;
         }
+        // Older ones are there for rules of the retention alone.
+        if from_ms < self.keeping().oldest_without_rule_ms() {
+            return false;
+        }
         let numbers: Vec<i32> = self.partitions.list().iter().map(|p| p.number).collect();
         let first = self.partitions.number_of(from_ms);
         let tail = &numbers[numbers.partition_point(|number| *number < first)..];

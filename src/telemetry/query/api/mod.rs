@@ -1,6 +1,7 @@
 //! The query API of Prometheus under `/prometheus/api/v1`, by GET and by POST form.
 
 mod analyze;
+mod cardinality;
 mod evaluate;
 mod export;
 mod federate;
@@ -37,6 +38,7 @@ pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
         .merge(syntax::routes())
         .merge(lists::routes())
         .merge(status::routes())
+        .merge(cardinality::routes())
         .merge(placeholders::routes())
         .merge(federate::routes())
         .merge(export::routes())

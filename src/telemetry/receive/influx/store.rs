@@ -59,7 +59,7 @@ impl Precision {
 
 /// Stores a body; lines that are wrong harm no other.
 pub(super) fn store(body: &[u8], target: &Target, shop: &Workshop<'_>) -> Result<Refused> {
-    let mut sink = Sink::new(shop.intake, PROTOCOL, "line");
+    let mut sink = Sink::new(shop, PROTOCOL, "line");
     let mut texts = 0;
     for (number, line) in lines(body) {
         let parsed = std::str::from_utf8(line)

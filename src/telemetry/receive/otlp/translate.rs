@@ -44,7 +44,7 @@ pub(super) struct Outcome {
 pub(super) fn store(body: &[u8], shop: &Workshop<'_>, now_ms: i64) -> Result<Outcome> {
     let mut walk = Walk {
         shop,
-        sink: Sink::new(shop.intake, PROTOCOL, "data point"),
+        sink: Sink::new(shop, PROTOCOL, "data point"),
         adding: None,
         now_ms,
         metadata: BTreeMap::new(),
