@@ -14,6 +14,7 @@ fn roles_permit_what_the_table_says() {
     check(OPERATOR, Permission::TargetsWrite, true);
     check(OPERATOR, Permission::UsersRead, false);
     check(OPERATOR, Permission::TokensWrite, false);
+    check(OPERATOR, Permission::MetricsDelete, false);
     check(VIEWER, Permission::MetricsRead, true);
     check(VIEWER, Permission::MetricsWrite, false);
     check(VIEWER, Permission::TargetsWrite, false);

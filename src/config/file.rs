@@ -149,6 +149,9 @@ impl Default for Identity {
 pub struct Metrics {
     /// Samples older than this many days are deleted.
     pub retention_days: u32,
+    /// Series that are kept for another time: `{ match = '{job="debug"}', days = 7 }`. Of a series
+    /// the first rule that matches holds.
+    pub retention_rules: Vec<RetentionRule>,
     /// Bytes that samples may take on disk; beyond, the oldest days go. 0 sets no bound.
     pub retention_bytes: u64,
     /// Most series that may be active at a time; further new ones are refused.
@@ -172,6 +175,7 @@ impl Default for Metrics {
     fn default() -> Self {
         Self {
             retention_days: 90,
+            retention_rules: Vec::new(),
             retention_bytes: 0,
             active_series: 2_000_000,
             active_series_per_metric: 200_000,
@@ -182,6 +186,17 @@ impl Default for Metrics {
             query_series: 500_000,
         }
     }
+}
+
+/// One of `metrics.retention_rules`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetentionRule {
+    /// Which series: a selector.
+    #[serde(rename = "match")]
+    pub selector: String,
+    /// Samples older than this many days are deleted.
+    pub days: u32,
 }
 
 /// `[telemetry]`

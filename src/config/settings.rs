@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway::{Network, TlsSource};
-use telemetry::SeriesLimits;
+use telemetry::{RetentionRule, SeriesLimits};
 use tracing_subscriber::EnvFilter;
 
 use super::file::{self, File};
@@ -157,12 +157,27 @@ fn telemetry_settings(file: &File) -> Result<telemetry::TelemetrySettings, Confi
     settings.query.samples_max = file.metrics.query_samples;
     settings.query.memory_bytes_max = file.metrics.query_memory_bytes;
     settings.query.series_max = file.metrics.query_series;
+    settings.store.retention_rules = retention_rules(&file.metrics.retention_rules)?;
     settings.store.series = SeriesLimits {
         all: file.metrics.active_series,
         per_metric: bound(file.metrics.active_series_per_metric),
         per_source: bound(file.metrics.active_series_per_source),
     };
     Ok(settings)
+}
+
+fn retention_rules(typed: &[file::RetentionRule]) -> Result<Vec<RetentionRule>, ConfigError> {
+    const KEY: &str = "metrics.retention_rules";
+    if typed.len() > RetentionRule::MOST {
+        let most = RetentionRule::MOST;
+        return Err(ConfigError::new(KEY, format!("{} rules, at most {most}", typed.len())));
+    }
+    let rules = typed.iter().enumerate().map(|(index, rule)| {
+        RetentionRule::new(&rule.selector, rule.days).map_err(|error| {
+            ConfigError::new(format!("{KEY}, rule {}", index + 1), error.detail().to_owned())
+        })
+    });
+    rules.collect()
 }
 
 /// 0 sets no bound.

@@ -64,6 +64,12 @@ fn values_that_cannot_be_used_are_named() {
     check("[tls]\nmode = \"files\"\n", &["tls.certificate"]);
     check("[telemetry]\ntrusted = [\"10.0.0.0/40\"]\n", &["telemetry.trusted", "10.0.0.0/40"]);
     check("[metrics]\nretention_days = 0\n", &["metrics.retention_days"]);
+    let rules = "[metrics]\nretention_rules = [{ match = '{a=\"1\"}', days = 1 }, ";
+    check(
+        &format!("{rules}{{ match = '{{a=', days = 1 }}]\n"),
+        &["retention_rules, rule 2", "{a="],
+    );
+    check(&format!("{rules}{{ match = 'm', days = 0 }}]\n"), &["rule 2", "days"]);
     check("[log]\nformat = \"xml\"\n", &["log.format", "xml"]);
     let job = "[[telemetry.scrape]]\nname = \"a\"\ntargets = [\"x:1\"]\ninterval_s = -1\n";
     check(job, &["telemetry.scrape", "\"a\"", "interval"]);

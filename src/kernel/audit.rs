@@ -21,6 +21,9 @@ pub struct AuditEntry {
     pub operation: String,
     /// The request that it belongs to.
     pub request_id: Option<String>,
+    /// What it was about, where the operation says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 impl AuditEntry {
@@ -34,6 +37,7 @@ impl AuditEntry {
             source: caller.source.map(|source| source.to_string()),
             operation: operation.to_owned(),
             request_id: caller.request_id.as_deref().map(str::to_owned),
+            detail: None,
         }
     }
 }

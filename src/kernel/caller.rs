@@ -15,6 +15,8 @@ pub enum Permission {
     MetricsRead,
     /// Send samples.
     MetricsWrite,
+    /// Delete samples.
+    MetricsDelete,
     /// See scrape targets and their state.
     TargetsRead,
     /// Create, change, delete and probe scrape targets.
@@ -35,10 +37,11 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AccountSelf,
         Self::MetricsRead,
         Self::MetricsWrite,
+        Self::MetricsDelete,
         Self::TargetsRead,
         Self::TargetsWrite,
         Self::SystemRead,
@@ -56,6 +59,7 @@ impl Permission {
             Self::AccountSelf => "account.self",
             Self::MetricsRead => "metrics.read",
             Self::MetricsWrite => "metrics.write",
+            Self::MetricsDelete => "metrics.delete",
             Self::TargetsRead => "targets.read",
             Self::TargetsWrite => "targets.write",
             Self::SystemRead => "system.read",

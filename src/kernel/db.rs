@@ -65,7 +65,8 @@ impl Db {
         let caller = caller.clone();
         self.transact(move |tx| {
             let value = f(tx)?;
-            let entry = AuditEntry::of(&caller, operation, tx.now());
+            let mut entry = AuditEntry::of(&caller, operation, tx.now());
+            entry.detail = tx.detail.take();
             let id = tx.new_id();
             audit::record(tx, id, &entry)?;
             Ok(value)
@@ -94,7 +95,7 @@ impl Db {
         let (clock, ids) = (self.clock.clone(), self.ids.clone());
         let (done, outcome) = oneshot::channel();
         let run = move |write: &mut Write| -> Result<(T, Option<u64>)> {
-            let mut tx = Tx { write, now: clock.now(), ids, last_event: None };
+            let mut tx = Tx { write, now: clock.now(), ids, last_event: None, detail: None };
             let value = f(&mut tx)?;
             Ok((value, tx.last_event))
         };
@@ -125,6 +126,7 @@ pub struct Tx<'a> {
     now: Time,
     ids: Ids,
     last_event: Option<u64>,
+    detail: Option<String>,
 }
 
 impl Tx<'_> {
@@ -138,6 +140,11 @@ impl Tx<'_> {
     #[must_use]
     pub fn new_id(&self) -> Ulid {
         self.ids.next()
+    }
+
+    /// Says in the audit entry what the change is about.
+    pub fn describe(&mut self, detail: impl Into<String>) {
+        self.detail = Some(detail.into());
     }
 
     /// Publishes an event; subscribers see it after the commit, and only then.

@@ -17,7 +17,7 @@ use crate::hosts::{Host, HostPage, HostQuery, ProcessList};
 use crate::model::{Target, TargetId, TargetPage, TargetWrite};
 use crate::scrape::doctor::{ProbeReport, ProbeRequest};
 use crate::targets::TargetStatusList;
-use crate::{Telemetry, query, receive, scrape};
+use crate::{Telemetry, query, receive, retention, scrape};
 
 /// All routes of the room with their full paths, without the service behind them: enough for the
 /// API document.
@@ -34,6 +34,7 @@ pub fn routes() -> OpenApiRouter<Telemetry> {
         .merge(query::api::routes())
         .merge(scrape::api::routes())
         .merge(receive::api::routes())
+        .merge(retention::api::routes())
 }
 
 /// The same routes over `telemetry`.
@@ -43,7 +44,7 @@ pub fn router(telemetry: Telemetry) -> OpenApiRouter {
 }
 
 /// A body of JSON; what is wrong with it is told as a problem.
-fn json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T> {
+pub(crate) fn json<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T> {
     serde_json::from_slice(body)
         .map_err(|error| Error::invalid("http.body", format!("the body is wrong: {error}")))
 }

@@ -16,6 +16,7 @@ mod model;
 mod own_metrics;
 mod query;
 mod receive;
+mod retention;
 mod room;
 mod scrape;
 mod sender;
@@ -26,7 +27,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kernel::clock::{Clock, Time};
@@ -46,6 +47,10 @@ pub use cardinality::{
 pub use hosts::{Host, HostHealth, HostPage, HostQuery, HostSpark, ProcessGroup, ProcessList};
 pub use model::{Target, TargetId, TargetPage, TargetTls, TargetWrite};
 pub use query::{InstantQuery, QueryBounds, QueryError, RangeQuery};
+pub use retention::{
+    CleanReport, DeletionReport, DeletionRequest, RetentionReport, RetentionRule, RetentionUse,
+    SelectionEstimate, StoredSpan,
+};
 pub use scrape::doctor::{ProbeProblem, ProbeReport, ProbeRequest, ProbeStep, ProbeStepName};
 pub use scrape::job::{BasicAuth, ScrapeJob, TlsSettings};
 pub use scrape::relabel::RelabelRule;
@@ -87,6 +92,10 @@ struct Inner {
     scrape: ScrapeSettings,
     room: Room,
     probes: Semaphore,
+    /// The rules of retention in force.
+    retention_rules: Mutex<Vec<RetentionRule>>,
+    /// For what changes the store: one at a time.
+    store_turn: Arc<Semaphore>,
     about: About,
 }
 
@@ -149,6 +158,8 @@ impl Telemetry {
             scrape: settings.scrape,
             room,
             probes: Semaphore::new(scrape::doctor::PROBES_MAX),
+            retention_rules: Mutex::new(settings.store.retention_rules),
+            store_turn: Arc::new(Semaphore::new(1)),
             about,
         })))
     }
@@ -171,6 +182,8 @@ impl Telemetry {
     /// Takes over other limits of series and other rules of retention.
     pub fn set_store(&self, settings: &StoreSettings) {
         set_store(self.series(), settings);
+        let rules = &self.0.retention_rules;
+        *rules.lock().unwrap_or_else(PoisonError::into_inner) = settings.retention_rules.clone();
     }
 
     /// Looks at the stored targets anew: some were created, changed or deleted.
@@ -219,6 +232,14 @@ impl Telemetry {
         &self.0.room
     }
 
+    pub(crate) fn retention_rules(&self) -> Vec<RetentionRule> {
+        self.0.retention_rules.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn store_turn(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.store_turn)
+    }
+
     pub(crate) fn probes(&self) -> &Semaphore {
         &self.0.probes
     }
@@ -230,6 +251,8 @@ impl Telemetry {
 
 fn set_store(series: &Series, settings: &StoreSettings) {
     series.set_series_limits(settings.series);
+    let rules = settings.retention_rules.iter().map(RetentionRule::for_engine);
+    series.set_retention_rules(rules.collect());
 }
 
 /// The sources that need no network, each with the target that stands for it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use series::SeriesLimits;
 
+use crate::retention::RetentionRule;
 use crate::scrape::job::ScrapeJob;
 
 const MIB: usize = 1024 * 1024;
@@ -147,6 +148,8 @@ pub struct StoreSettings {
     /// Most active series: of all, 2,000,000 by default; of one metric, 200,000; of one source,
     /// 500,000.
     pub series: SeriesLimits,
+    /// Rules of retention beside the default, the strongest first; none by default, 100 at most.
+    pub retention_rules: Vec<RetentionRule>,
 }
 
 /// Answering queries.

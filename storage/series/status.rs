@@ -241,6 +241,13 @@ impl Series {
         (stored != i64::MAX).then(|| Duration::from_millis(stored.unsigned_abs()))
     }
 
+    /// Most bytes that partitions take together; `None` is no bound.
+    #[must_use]
+    pub fn retention_bytes(&self) -> Option<u64> {
+        let stored = self.engine().retention_bytes.load(Ordering::Relaxed);
+        (stored != u64::MAX).then_some(stored)
+    }
+
     /// Whether appends are refused now, and why.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {

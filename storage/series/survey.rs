@@ -4,6 +4,7 @@
 //! no block is read for it.
 
 use std::collections::HashSet;
+use std::io;
 
 use metric::{Matcher, ReadError};
 use roaring::RoaringBitmap;
@@ -90,6 +91,18 @@ impl Series {
             survey.partitions.push(share);
         }
         Ok(survey)
+    }
+
+    /// Free bytes and size of the disk that holds the engine's files.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn disk(&self) -> io::Result<(u64, u64)> {
+        let stat = rustix::fs::statvfs(&self.engine().dir)?;
+        Ok((
+            stat.f_bavail.saturating_mul(stat.f_frsize),
+            stat.f_blocks.saturating_mul(stat.f_frsize),
+        ))
     }
 
     /// What a deletion of the same selectors and span would concern, about.

@@ -81,7 +81,7 @@ pub(super) fn push_flags(out: &mut Vec<u8>, telemetry: &Telemetry) {
         ("query.max-samples", settings.samples_max.to_string()),
         ("query.timeout", format_duration(settings.timeout)),
         ("storage.tsdb.retention.time", retention(telemetry)),
-        ("web.enable-admin-api", "false".to_owned()),
+        ("web.enable-admin-api", "true".to_owned()),
         ("web.enable-lifecycle", "false".to_owned()),
         ("web.enable-otlp-receiver", "true".to_owned()),
         ("web.enable-remote-write-receiver", "true".to_owned()),

@@ -146,7 +146,7 @@ impl Bed {
         self.api.clone().oneshot(request).await.unwrap()
     }
 
-    async fn send_as(
+    pub(super) async fn send_as(
         &self,
         caller: Caller,
         request: http::request::Builder,

@@ -11,6 +11,7 @@ mod query;
 mod receive;
 mod remote_read;
 mod remote_write_v2;
+mod retention;
 mod scrape;
 mod status;
 mod targets;

@@ -48,7 +48,7 @@ pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
 pub(crate) type Answered = Result<Response, QueryError>;
 
 /// The parameters of a request: its query, and its form when it has one.
-async fn read(
+pub(crate) async fn read(
     telemetry: &Telemetry,
     who: &Caller,
     request: Request,
