@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod clients;
 mod durability;
 mod gateway;
+mod grafana;
+mod hostile;
 mod openapi;
+mod outages;
 mod peers;
 mod peers_equal;
 mod refusals;

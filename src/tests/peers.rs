@@ -17,8 +17,17 @@ impl Drop for Peer {
     }
 }
 
+impl Peer {
+    /// Ends the peer as its service manager does, so that it saves what it holds.
+    pub(crate) fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+        drop(self.child.wait());
+    }
+}
+
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -34,9 +43,27 @@ pub(crate) fn node_exporter() -> Peer {
     spawn(Command::new("prometheus-node-exporter").arg(listen), port)
 }
 
+/// Debian's vmagent, which sends what it is given to a server, its queue below `dir`.
+pub(crate) fn vmagent(dir: &Path, url: &str, token: &str, ca: &Path) -> Peer {
+    let port = free_port();
+    let mut command = Command::new("vmagent");
+    command
+        .arg(format!("-httpListenAddr=127.0.0.1:{port}"))
+        .arg(format!("-remoteWrite.url={url}"))
+        .arg(format!("-remoteWrite.bearerToken={token}"))
+        .arg(format!("-remoteWrite.tlsCAFile={}", ca.display()))
+        .arg(format!("-remoteWrite.tmpDataPath={}", dir.join("vmagent").display()))
+        .arg("-remoteWrite.flushInterval=200ms");
+    spawn(&mut command, port)
+}
+
 /// Debian's Prometheus with this configuration, its data below `dir`.
 pub(crate) fn prometheus(dir: &Path, config: &str) -> Peer {
-    let port = free_port();
+    prometheus_at(dir, config, free_port())
+}
+
+/// The same at a port that is known before.
+pub(crate) fn prometheus_at(dir: &Path, config: &str, port: u16) -> Peer {
     let file = dir.join("prometheus.yml");
     std::fs::write(&file, config).unwrap();
     let mut command = Command::new("prometheus");

@@ -56,6 +56,13 @@ impl Server {
         Self::spawn(command, dir.to_owned())
     }
 
+    /// Starts on a directory and at an address that senders know.
+    pub(crate) fn start_at(dir: &Path, address: &str) -> Self {
+        let mut command = command_at(dir, address);
+        command.env("ONEMONITOR_ADMIN_PASSWORD", PASSWORD);
+        Self::spawn(command, dir.to_owned())
+    }
+
     fn spawn(mut command: Command, dir: PathBuf) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
@@ -137,11 +144,15 @@ impl Drop for Server {
 
 /// `onemonitor serve` on this directory and a free port, in a clean environment.
 pub(crate) fn command(dir: &Path) -> Command {
+    command_at(dir, "127.0.0.1:0")
+}
+
+fn command_at(dir: &Path, address: &str) -> Command {
     let mut command = Command::new(BINARY);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("ONEMONITOR_")) {
         command.env_remove(name);
     }
-    command.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]).arg(dir);
+    command.args(["serve", "--listen", address, "--data-dir"]).arg(dir);
     command
 }
 
