@@ -152,6 +152,11 @@ pub struct Metrics {
     /// Series that are kept for another time: `{ match = '{job="debug"}', days = 7 }`. Of a series
     /// the first rule that matches holds.
     pub retention_rules: Vec<RetentionRule>,
+    /// How many days one row each 5 minutes is kept of samples, which may long be deleted. 0 makes
+    /// no such rows.
+    pub thinned_5m_days: u32,
+    /// The same of one row each hour.
+    pub thinned_1h_days: u32,
     /// Bytes that samples may take on disk; beyond, the oldest days go. 0 sets no bound.
     pub retention_bytes: u64,
     /// Most series that may be active at a time; further new ones are refused.
@@ -176,6 +181,8 @@ impl Default for Metrics {
         Self {
             retention_days: 90,
             retention_rules: Vec::new(),
+            thinned_5m_days: 365,
+            thinned_1h_days: 1825,
             retention_bytes: 0,
             active_series: 2_000_000,
             active_series_per_metric: 200_000,

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway::{Network, TlsSource};
-use telemetry::{RetentionRule, SeriesLimits};
+use telemetry::{RetentionRule, SeriesLimits, ThinnedRetention};
 use tracing_subscriber::EnvFilter;
 
 use super::file::{self, File};
 use super::{ConfigError, Layers};
 
 const DAY_MS: i64 = 86_400_000;
+const MINUTE_MS: i64 = 60_000;
 
 /// The settings of the whole program.
 #[derive(Clone, Debug)]
@@ -158,6 +159,12 @@ fn telemetry_settings(file: &File) -> Result<telemetry::TelemetrySettings, Confi
     settings.query.memory_bytes_max = file.metrics.query_memory_bytes;
     settings.query.series_max = file.metrics.query_series;
     settings.store.retention_rules = retention_rules(&file.metrics.retention_rules)?;
+    settings.store.thinned = [
+        (5 * MINUTE_MS, i64::from(file.metrics.thinned_5m_days) * DAY_MS),
+        (60 * MINUTE_MS, i64::from(file.metrics.thinned_1h_days) * DAY_MS),
+    ]
+    .map(|(resolution_ms, keep_ms)| ThinnedRetention { resolution_ms, keep_ms })
+    .to_vec();
     settings.store.series = SeriesLimits {
         all: file.metrics.active_series,
         per_metric: bound(file.metrics.active_series_per_metric),

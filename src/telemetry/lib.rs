@@ -59,6 +59,7 @@ pub use scrape::target::TargetOrigin;
 pub use series::SeriesLimits;
 pub use settings::{
     HostSettings, QuerySettings, ReceiveSettings, ScrapeSettings, StoreSettings, TelemetrySettings,
+    ThinnedRetention,
 };
 pub use targets::{TargetStatus, TargetStatusList};
 
@@ -253,6 +254,9 @@ fn set_store(series: &Series, settings: &StoreSettings) {
     series.set_series_limits(settings.series);
     let rules = settings.retention_rules.iter().map(RetentionRule::for_engine);
     series.set_retention_rules(rules.collect());
+    for thinned in &settings.thinned {
+        series.set_tier_retention_ms(thinned.resolution_ms, Some(thinned.keep_ms));
+    }
 }
 
 /// The sources that need no network, each with the target that stands for it.

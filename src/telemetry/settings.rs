@@ -150,6 +150,18 @@ pub struct StoreSettings {
     pub series: SeriesLimits,
     /// Rules of retention beside the default, the strongest first; none by default, 100 at most.
     pub retention_rules: Vec<RetentionRule>,
+    /// How long rows are kept that are left of samples when these are thinned out; where none is
+    /// stated, as the engine does by default.
+    pub thinned: Vec<ThinnedRetention>,
+}
+
+/// How long rows of one resolution are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThinnedRetention {
+    /// The span of time that one row stands for, in milliseconds; one that the engine has.
+    pub resolution_ms: i64,
+    /// How long rows are kept, in milliseconds; 0 makes none.
+    pub keep_ms: i64,
 }
 
 /// Answering queries.

@@ -80,6 +80,8 @@ pub struct Sizes {
 pub struct TierSize {
     /// The span of time that one row stands for.
     pub resolution_ms: i64,
+    /// How long rows are kept in milliseconds; `i64::MAX` is for ever, 0 makes none.
+    pub keep_ms: i64,
     /// Oldest first.
     pub partitions: Vec<PartitionSize>,
 }
@@ -185,6 +187,7 @@ impl Series {
             journal.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum();
         let tier = |tier: &Tier| TierSize {
             resolution_ms: tier.resolution_ms,
+            keep_ms: tier.retention_ms(),
             partitions: partition_sizes(&tier.partitions),
         };
         Sizes {

@@ -8,7 +8,7 @@ use kernel::clock::Time;
 use kernel::error::{Error, Result};
 use metric::Matcher;
 use serde::Serialize;
-use series::{PartitionShare, Series, Share, Survey};
+use series::{PartitionShare, Series, Share, Survey, TierSize};
 use utoipa::ToSchema;
 
 use crate::Telemetry;
@@ -85,12 +85,38 @@ pub struct StoredSpan {
     pub samples: Option<u64>,
 }
 
+/// What is left of samples when they are thinned out: one row for each span of time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ThinnedUse {
+    /// The span that one row stands for, in seconds.
+    pub resolution_s: u64,
+    /// How long rows are kept, in seconds; none is for ever, 0 makes none.
+    pub keep_s: Option<u64>,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// The beginning of the oldest file of rows.
+    pub oldest_at: Option<Time>,
+}
+
+impl From<&TierSize> for ThinnedUse {
+    fn from(tier: &TierSize) -> Self {
+        Self {
+            resolution_s: tier.resolution_ms.unsigned_abs() / 1000,
+            keep_s: (tier.keep_ms < i64::MAX).then_some(tier.keep_ms.unsigned_abs() / 1000),
+            bytes: tier.partitions.iter().map(|partition| partition.bytes).sum(),
+            oldest_at: tier.partitions.first().map(|first| Time::from_millis(first.from_ms)),
+        }
+    }
+}
+
 /// How long samples are kept, and what they take.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct RetentionReport {
     /// The rules, the strongest first; of a series the first that matches holds. The last one is
     /// the default, without a selector.
     pub rules: Vec<RetentionUse>,
+    /// What is left of samples beyond their retention, the finest first.
+    pub thinned: Vec<ThinnedUse>,
     /// Most bytes on disk; the oldest days go beyond it. None is no bound.
     pub bytes_max: Option<u64>,
     /// What is stored, oldest first.
@@ -115,10 +141,10 @@ impl Telemetry {
         let rules = self.retention_rules();
         let now = self.clock().now();
         let look = move |series: &Series, _: &promql::QueryOptions| {
-            Ok((series.survey()?, series.sizes().total_bytes(), series.retention(), series.disk()))
+            Ok((series.survey()?, series.sizes(), series.retention(), series.disk()))
         };
         let looked = self.run_query("retention", self.list_options(), look).await?;
-        let (survey, bytes, default, disk) = looked;
+        let (survey, sizes, default, disk) = looked;
         let (disk_free_bytes, disk_total_bytes) =
             disk.map_err(|error| Error::internal("metrics.disk", error))?;
         let default_s = default.map(|keep| keep.as_secs());
@@ -127,7 +153,8 @@ impl Telemetry {
             bytes_max: self.series().retention_bytes(),
             bytes_per_day: bytes_per_day(&survey, now.as_millis()),
             spans: survey.partitions.iter().map(StoredSpan::from).collect(),
-            bytes,
+            thinned: sizes.tiers.iter().map(ThinnedUse::from).collect(),
+            bytes: sizes.total_bytes(),
             disk_free_bytes,
             disk_total_bytes,
         })

@@ -35,6 +35,44 @@ async fn filled(rules: &[(&str, u32)]) -> Bed {
     bed
 }
 
+#[tokio::test]
+async fn samples_beyond_their_retention_are_answered_by_rows() {
+    let bed = bed(|_| {}).await;
+    // A counter through the whole day before yesterday, 2 a second.
+    let day_ms = 86_400_000;
+    let from_ms = (bed.clock.now().as_millis() / day_ms - 2) * day_ms;
+    let samples = (0..day_ms / 60_000).map(|minute| (from_ms + minute * 60_000, minute * 120));
+    let mut text: String = samples.map(|(at, value)| format!("c_total {value} {at}\n")).collect();
+    text.push_str(&format!("young 1 {}\n", bed.clock.now().as_millis()));
+    let reply = bed.send(Request::post("/api/v1/metrics/import"), text).await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+    let series = bed.telemetry.series();
+    series.flush().unwrap();
+    series.thin().unwrap();
+    let noon_s = from_ms / 1000 + 43_200;
+    let ask = |query: &str| format!("/prometheus/api/v1/query?time={noon_s}&query={query}");
+    let exact = bed.get(&ask("avg_over_time(c_total[6h])")).await.json();
+    assert_eq!(exact["infos"], Value::Null, "{exact}");
+    // All days but the newest go at once.
+    series.set_retention_bytes(Some(0));
+    assert_eq!(series.expire().unwrap(), 1);
+    let thinned = bed.get(&ask("avg_over_time(c_total[6h])")).await.json();
+    assert_eq!(thinned["data"], exact["data"]);
+    let told = thinned["infos"][0].as_str().unwrap();
+    assert!(told.contains("were thinned out to one each 300 s"), "{told}");
+    let rate = bed.get(&ask("rate(c_total[1h])")).await.json();
+    assert_eq!(rate["data"]["result"][0]["value"][1], "2", "{rate}");
+    let report = bed.get("/api/v1/metrics/retention").await.json();
+    let tiers = report["thinned"].as_array().unwrap();
+    let seconds: Vec<_> = tiers.iter().map(|tier| tier["resolution_s"].as_u64()).collect();
+    assert_eq!(seconds, [Some(300), Some(3600)]);
+    assert!(tiers.iter().all(|tier| tier["bytes"].as_u64() > Some(0)), "{report}");
+    let labels = format!("start={}&end={}", from_ms / 1000, from_ms / 1000 + 86_400);
+    let names = bed.get(&format!("/prometheus/api/v1/label/__name__/values?{labels}")).await;
+    let names = names.json();
+    assert!(names["data"].as_array().unwrap().contains(&json!("c_total")), "{names}");
+}
+
 async fn post(bed: &Bed, path: &str, body: &Value) -> Reply {
     let request = Request::post(path).header("content-type", "application/json");
     bed.send(request, body.to_string()).await

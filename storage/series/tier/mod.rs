@@ -69,9 +69,14 @@ impl Tier {
         self.retention_ms.store(retention_ms.unwrap_or(i64::MAX).max(0), Ordering::Relaxed);
     }
 
+    /// How long rows are kept; `i64::MAX` is for ever, 0 makes none.
+    pub(crate) fn retention_ms(&self) -> i64 {
+        self.retention_ms.load(Ordering::Relaxed)
+    }
+
     /// The oldest time whose rows are kept.
     pub(crate) fn oldest_ms(&self, now_ms: i64) -> i64 {
-        match self.retention_ms.load(Ordering::Relaxed) {
+        match self.retention_ms() {
             i64::MAX => i64::MIN,
             retention_ms => now_ms.saturating_sub(retention_ms),
         }
