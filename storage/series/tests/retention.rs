@@ -3,7 +3,7 @@
 use metric::{MatchOp, Matcher};
 
 use super::{Bed, Data, HOUR, MINUTE, START, all, append, of, store, up};
-use crate::{Estimate, RejectReason, RetentionRule, Series};
+use crate::{Estimate, RejectReason, RetentionRule, Series, TierOptions};
 
 fn rule(instances: &str, hours: i64) -> RetentionRule {
     let matcher = Matcher::new(MatchOp::Matches, "instance", instances).unwrap();
@@ -178,4 +178,66 @@ fn what_is_stored_is_told_by_rule_and_by_matchers() {
     assert!(!many.series_exact && many.series >= 30, "{many:?}");
     let kept: Data = all(&series);
     assert_eq!(kept.len(), 104);
+}
+
+/// An hour's samples of three series each hour, thinned out to five minutes.
+fn thinned(bed: &mut Bed) -> Series {
+    bed.options.tiers = vec![TierOptions {
+        resolution_ms: 5 * MINUTE,
+        retention_ms: Some(48 * HOUR),
+        partitions: 4,
+    }];
+    let series = filled(bed);
+    series.thin().unwrap();
+    series
+}
+
+#[test]
+fn rows_answer_for_what_is_pruned_and_none_are_kept_of_a_short_rule() {
+    let mut bed = Bed::new();
+    let series = thinned(&mut bed);
+    series.set_retention_ms(Some(2 * HOUR));
+    series.set_retention_rules(vec![rule("1", 1), rule("3", 5)]);
+    series.expire().unwrap();
+    // The default is two hours, and rows beyond; the rule of the first series is the end of it.
+    assert_eq!(hours(&series), [1, 6, 6]);
+    let wanted = all(&series);
+    for _ in 0..2 {
+        series.expire().unwrap();
+        series.thin().unwrap();
+        assert_eq!(all(&series), wanted);
+        series.clean().unwrap();
+        assert_eq!(all(&series), wanted);
+    }
+    let again = bed.crashed();
+    let again = again.open();
+    assert_eq!(all(&again), wanted);
+    // Made anew, the rows of a short rule do not come back.
+    bed.set_now(START + 2 * HOUR);
+    for i in 1..=3 {
+        store(&series, &up(i), START + HOUR, 9.0);
+    }
+    series.flush().unwrap();
+    series.thin().unwrap();
+    series.expire().unwrap();
+    assert_eq!(hours(&series), [1, 7, 7]);
+}
+
+#[test]
+fn nothing_is_pruned_before_its_rows_are_made() {
+    let mut bed = Bed::new();
+    bed.options.tiers =
+        vec![TierOptions { resolution_ms: 5 * MINUTE, retention_ms: None, partitions: 4 }];
+    let series = filled(&mut bed);
+    series.set_retention_ms(Some(2 * HOUR));
+    series.set_retention_rules(vec![rule("3", 50)]);
+    let wanted = all(&series);
+    let before = changes(&series);
+    series.expire().unwrap();
+    assert_eq!(changes(&series), before, "nothing is touched");
+    series.thin().unwrap();
+    series.expire().unwrap();
+    let held: Vec<u64> = series.survey().unwrap().partitions.iter().map(|it| it.series).collect();
+    assert_eq!(held, [1, 1, 1, 1, 3, 3]);
+    assert_eq!(all(&series), wanted, "rows of one sample are that sample");
 }
