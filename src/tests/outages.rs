@@ -27,9 +27,10 @@ async fn hand(agent: &Peer, from: i64, start_ms: i64) {
 }
 
 async fn until_stored(api: &Api, wanted: i64) {
+    let wanted = wanted.to_string();
     eventually("all samples", async || {
         let found = api.query("count_over_time(kept[10m])", None).await;
-        (found["result"][0]["value"][1] == wanted.to_string()).then_some(())
+        (found["result"][0]["value"][1] == wanted.as_str()).then_some(())
     })
     .await;
 }
