@@ -119,14 +119,18 @@ impl Services {
         Ok(Running { address, one_time_password, stop, doors, tls, listener, workers })
     }
 
-    /// Takes over what may change while the server runs: scrape jobs, retention and the limits of
-    /// series.
+    /// Takes over what may change while the server runs: scrape jobs, rule files, retention and the
+    /// limits of series.
     pub async fn reload(&self, settings: &Settings) {
         self.data.series().set_retention_ms(Some(settings.retention_ms));
         self.data.series().set_retention_bytes(settings.retention_bytes);
         self.telemetry.set_store(&settings.telemetry.store);
         if let Err(error) = self.telemetry.set_jobs(settings.telemetry.scrape.jobs.clone()).await {
             tracing::error!(%error, "scrape jobs not changed");
+        }
+        let patterns = settings.telemetry.rules.files.clone();
+        if let Err(error) = self.telemetry.set_rule_files(patterns).await {
+            tracing::error!(%error, "rule files not read");
         }
     }
 

@@ -17,7 +17,7 @@ use kernel::error::Result;
 
 /// May do everything.
 pub const ADMIN: &str = "admin";
-/// Runs the monitoring: metrics and targets, no people.
+/// Runs the monitoring: metrics, targets and rules, no people.
 pub const OPERATOR: &str = "operator";
 /// Looks, changes nothing but their own account.
 pub const VIEWER: &str = "viewer";
@@ -33,13 +33,15 @@ pub static ROLES: [Role; 4] = [
     },
     Role {
         name: OPERATOR,
-        description: "Runs the monitoring: metrics and targets, no people.",
+        description: "Runs the monitoring: metrics, targets and rules, no people.",
         permissions: Permissions::of(&[
             Permission::AccountSelf,
             Permission::MetricsRead,
             Permission::MetricsWrite,
             Permission::TargetsRead,
             Permission::TargetsWrite,
+            Permission::RulesRead,
+            Permission::RulesWrite,
             Permission::SystemRead,
         ]),
     },
@@ -50,6 +52,7 @@ pub static ROLES: [Role; 4] = [
             Permission::AccountSelf,
             Permission::MetricsRead,
             Permission::TargetsRead,
+            Permission::RulesRead,
             Permission::SystemRead,
         ]),
     },

@@ -77,7 +77,7 @@ fn announce(running: &Running) -> Result<(), Failure> {
     Ok(())
 }
 
-/// SIGHUP: certificates, log level and scrape jobs; a mistake leaves what was in force.
+/// SIGHUP: certificates, log level, scrape jobs and rule files; a mistake leaves what was in force.
 async fn reload(place: &Place, filter: &FilterHandle, services: &Services, running: &Running) {
     let settings = match place.settings() {
         Ok(settings) => settings,

@@ -174,6 +174,10 @@ pub struct Metrics {
     pub query_memory_bytes: u64,
     /// Most series that one query may touch.
     pub query_series: usize,
+    /// Files of recording rules in Prometheus' form; absolute, `*`, `?` and `[...]` allowed.
+    pub rule_files: Vec<String>,
+    /// Seconds between evaluations of groups that do not say.
+    pub rule_interval_s: u64,
 }
 
 impl Default for Metrics {
@@ -191,6 +195,8 @@ impl Default for Metrics {
             query_samples: 50_000_000,
             query_memory_bytes: 512 << 20,
             query_series: 500_000,
+            rule_files: Vec::new(),
+            rule_interval_s: 60,
         }
     }
 }

@@ -154,6 +154,13 @@ fn telemetry_settings(file: &File) -> Result<telemetry::TelemetrySettings, Confi
         })?;
     }
     settings.scrape.jobs.clone_from(&file.telemetry.scrape);
+    for pattern in &file.metrics.rule_files {
+        telemetry::check_rule_pattern(pattern).map_err(|reason| {
+            ConfigError::new("metrics.rule_files", format!("{pattern:?}: {reason}"))
+        })?;
+    }
+    settings.rules.files.clone_from(&file.metrics.rule_files);
+    settings.rules.interval = Duration::from_secs(file.metrics.rule_interval_s.clamp(1, 86_400));
     settings.query.timeout = Duration::from_secs(file.metrics.query_timeout_s.max(1));
     settings.query.samples_max = file.metrics.query_samples;
     settings.query.memory_bytes_max = file.metrics.query_memory_bytes;

@@ -21,6 +21,10 @@ pub enum Permission {
     TargetsRead,
     /// Create, change, delete and probe scrape targets.
     TargetsWrite,
+    /// See recording rules and how they fare.
+    RulesRead,
+    /// Create, change and delete recording rules.
+    RulesWrite,
     /// See the appliance's own state.
     SystemRead,
     /// Back up the data directory.
@@ -37,13 +41,15 @@ pub enum Permission {
 
 impl Permission {
     /// Every permission there is.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::AccountSelf,
         Self::MetricsRead,
         Self::MetricsWrite,
         Self::MetricsDelete,
         Self::TargetsRead,
         Self::TargetsWrite,
+        Self::RulesRead,
+        Self::RulesWrite,
         Self::SystemRead,
         Self::SystemWrite,
         Self::UsersRead,
@@ -62,6 +68,8 @@ impl Permission {
             Self::MetricsDelete => "metrics.delete",
             Self::TargetsRead => "targets.read",
             Self::TargetsWrite => "targets.write",
+            Self::RulesRead => "rules.read",
+            Self::RulesWrite => "rules.write",
             Self::SystemRead => "system.read",
             Self::SystemWrite => "system.write",
             Self::UsersRead => "users.read",

@@ -17,7 +17,7 @@ use crate::hosts::{Host, HostPage, HostQuery, ProcessList};
 use crate::model::{Target, TargetId, TargetPage, TargetWrite};
 use crate::scrape::doctor::{ProbeReport, ProbeRequest};
 use crate::targets::TargetStatusList;
-use crate::{Telemetry, query, receive, retention, scrape};
+use crate::{Telemetry, query, receive, retention, rules, scrape};
 
 /// All routes of the room with their full paths, without the service behind them: enough for the
 /// API document.
@@ -35,6 +35,7 @@ pub fn routes() -> OpenApiRouter<Telemetry> {
         .merge(scrape::api::routes())
         .merge(receive::api::routes())
         .merge(retention::api::routes())
+        .merge(rules::api::routes())
 }
 
 /// The same routes over `telemetry`.

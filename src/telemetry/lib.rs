@@ -18,6 +18,7 @@ mod query;
 mod receive;
 mod retention;
 mod room;
+mod rules;
 mod scrape;
 mod sender;
 mod settings;
@@ -51,6 +52,15 @@ pub use retention::{
     CleanReport, DeletionReport, DeletionRequest, RetentionReport, RetentionRule, RetentionUse,
     SelectionEstimate, StoredSpan,
 };
+pub use rules::check_rule_pattern;
+pub use rules::model::{
+    RecordingGroup, RecordingGroupId, RecordingGroupPage, RecordingGroupWrite, RecordingRule,
+    RuleCheck, RuleCheckReport, RuleImportReport, RuleProblem,
+};
+pub use rules::state::RuleHealth;
+pub use rules::status::{
+    RecordingGroupStatus, RecordingRuleStatus, RecordingStatus, RuleFileStatus, RuleOrigin,
+};
 pub use scrape::doctor::{ProbeProblem, ProbeReport, ProbeRequest, ProbeStep, ProbeStepName};
 pub use scrape::job::{BasicAuth, ScrapeJob, TlsSettings};
 pub use scrape::relabel::RelabelRule;
@@ -58,8 +68,8 @@ pub use scrape::status::TargetHealth;
 pub use scrape::target::TargetOrigin;
 pub use series::SeriesLimits;
 pub use settings::{
-    HostSettings, QuerySettings, ReceiveSettings, ScrapeSettings, StoreSettings, TelemetrySettings,
-    ThinnedRetention,
+    HostSettings, QuerySettings, ReceiveSettings, RuleSettings, ScrapeSettings, StoreSettings,
+    TelemetrySettings, ThinnedRetention,
 };
 pub use targets::{TargetStatus, TargetStatusList};
 
@@ -68,6 +78,7 @@ use own_metrics::ScrapeMetrics;
 use query::run::Queries;
 use receive::Receiver;
 use room::Room;
+use rules::manager::Rules;
 use scrape::cycle::Shared;
 use scrape::manager::Manager;
 use scrape::source::Source;
@@ -90,6 +101,7 @@ struct Inner {
     manager: Manager,
     receiver: Receiver,
     queries: Queries,
+    rules: Rules,
     scrape: ScrapeSettings,
     room: Room,
     probes: Semaphore,
@@ -147,6 +159,7 @@ impl Telemetry {
         };
         let local = local_targets(&settings, &clock, metrics)?;
         let about = About { started_at: clock.now(), hostname: settings.hostname };
+        let rules = Rules::new(settings.rules, metrics, clock.now());
         let manager = Manager::new(shared, settings.scrape.clone(), db.clone(), local)?;
         Ok(Self(Arc::new(Inner {
             series,
@@ -156,6 +169,7 @@ impl Telemetry {
             manager,
             receiver: Receiver::new(settings.receive, metrics),
             queries: Queries::new(settings.query, metrics),
+            rules,
             scrape: settings.scrape,
             room,
             probes: Semaphore::new(scrape::doctor::PROBES_MAX),
@@ -165,9 +179,21 @@ impl Telemetry {
         })))
     }
 
-    /// Scrapes targets and this machine until `stop`.
+    /// Scrapes targets and this machine, and evaluates rules, until `stop`.
     pub async fn run(self, stop: Stop) {
-        self.0.manager.clone().run(stop).await;
+        let rules = self.0.rules.clone().run(self.clone(), stop.clone());
+        tokio::join!(self.0.manager.clone().run(stop), rules);
+    }
+
+    /// Takes over other patterns of rule files and reads the files anew. A file that is wrong is
+    /// refused with a line in the log, and its version before stays in force.
+    ///
+    /// # Errors
+    /// A fault of ours.
+    pub async fn set_rule_files(&self, patterns: Vec<String>) -> Result<()> {
+        let (rules, now) = (self.0.rules.clone(), self.0.clock.now());
+        let set = tokio::task::spawn_blocking(move || rules.set_files(patterns, now)).await;
+        set.map_err(|error| Error::internal("telemetry.rules_failed", error))
     }
 
     /// Takes over other scrape jobs of the configuration; targets that stay go on.
@@ -223,6 +249,10 @@ impl Telemetry {
 
     pub(crate) fn queries(&self) -> &Queries {
         &self.0.queries
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.0.rules
     }
 
     pub(crate) fn scrape_settings(&self) -> &ScrapeSettings {

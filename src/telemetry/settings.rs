@@ -25,6 +25,8 @@ pub struct TelemetrySettings {
     pub query: QuerySettings,
     /// How many series, and how long samples are kept.
     pub store: StoreSettings,
+    /// Recording rules.
+    pub rules: RuleSettings,
 }
 
 impl TelemetrySettings {
@@ -38,6 +40,7 @@ impl TelemetrySettings {
             receive: ReceiveSettings::default(),
             query: QuerySettings::default(),
             store: StoreSettings::default(),
+            rules: RuleSettings::default(),
         }
     }
 }
@@ -201,6 +204,49 @@ impl Default for QuerySettings {
             points_max: 11_000,
             items_max: 100_000,
             text_bytes_max: MIB,
+        }
+    }
+}
+
+/// Recording rules.
+#[derive(Clone, Debug)]
+pub struct RuleSettings {
+    /// Patterns of files of rules, absolute; none by default.
+    pub files: Vec<String>,
+    /// How often groups are evaluated that do not say; 1 min by default.
+    pub interval: Duration,
+    /// How long one rule's evaluation may take, the wait for its turn included; 30 s by default,
+    /// and never more than a query may take.
+    pub timeout: Duration,
+    /// Groups evaluated at one time; 4 by default, further ones wait for their turn.
+    pub concurrency_max: usize,
+    /// Groups of all files and of the API together; 1,000 by default.
+    pub groups_max: usize,
+    /// Rules of one group; 500 by default.
+    pub rules_per_group_max: usize,
+    /// Bytes of one expression; 64 KiB by default.
+    pub expr_bytes_max: usize,
+    /// Series that one rule may record, whatever its group says; 100,000 by default.
+    pub series_max: usize,
+    /// Bytes of one file of rules; 4 MiB by default.
+    pub file_bytes_max: usize,
+    /// Files of rules; 500 by default, further ones are left out and named.
+    pub files_max: usize,
+}
+
+impl Default for RuleSettings {
+    fn default() -> Self {
+        Self {
+            files: Vec::new(),
+            interval: Duration::from_secs(60),
+            timeout: Duration::from_secs(30),
+            concurrency_max: 4,
+            groups_max: 1_000,
+            rules_per_group_max: 500,
+            expr_bytes_max: 64 * 1024,
+            series_max: 100_000,
+            file_bytes_max: 4 * MIB,
+            files_max: 500,
         }
     }
 }

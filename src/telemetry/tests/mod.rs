@@ -12,6 +12,7 @@ mod receive;
 mod remote_read;
 mod remote_write_v2;
 mod retention;
+mod rules;
 mod scrape;
 mod status;
 mod targets;

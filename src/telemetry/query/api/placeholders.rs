@@ -1,4 +1,4 @@
-//! What clients of Prometheus ask for and nothing here has yet: rules, alerts, exemplars. The
+//! What clients of Prometheus ask for and nothing here has yet: alerts and exemplars. The
 //! answers are valid and empty; questions are checked as Prometheus checks them.
 
 use axum::extract::{Request, State};
@@ -8,7 +8,6 @@ use kernel::http::{Problem, Who};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::super::error::QueryError;
 use super::evaluate::needed_query;
 use super::{Answered, answered, finish_list, read, success};
 use crate::Telemetry;
@@ -16,38 +15,10 @@ use crate::Telemetry;
 /// The routes of what is empty.
 pub(super) fn routes() -> OpenApiRouter<Telemetry> {
     OpenApiRouter::new()
-        .routes(routes!(list_prometheus_rules))
         .routes(routes!(list_prometheus_alerts))
         .routes(routes!(list_alertmanagers))
         .routes(routes!(query_exemplars))
         .routes(routes!(query_exemplars_form))
-}
-
-/// Alerting and recording rules in groups.
-#[utoipa::path(
-    get, path = "/prometheus/api/v1/rules", tag = "prometheus", summary = "List rules",
-    params(("type" = Option<String>, Query, description = "alert or record")),
-    responses((status = 200, description = "the envelope of Prometheus", body = serde_json::Value),
-              (status = "default", description = "a problem", body = Problem,
-               content_type = "application/problem+json")),
-    extensions(("x-permission" = json!("metrics.read")))
-)]
-async fn list_prometheus_rules(
-    State(telemetry): State<Telemetry>,
-    Who(who): Who,
-    request: Request,
-) -> Response {
-    let answer = async {
-        let parameters = read(&telemetry, &who, request).await?;
-        match parameters.get("type") {
-            None | Some("alert" | "record") => empty(&who, b"{\"groups\":[]}"),
-            Some(other) => {
-                let reason = format!("not supported value {other:?}");
-                Err(QueryError::parameter("type", reason))
-            }
-        }
-    };
-    answered(answer.await)
 }
 
 /// Alerts that fire or are pending.
