@@ -39,6 +39,11 @@ impl Columns {
         Ok(Self(named.into_iter().chain(names).map(str::to_owned).collect()))
     }
 
+    /// The names in the order of the columns.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.0
+    }
+
     /// Appends the first line.
     pub(crate) fn push_header(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"timestamp,");

@@ -13,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::csv::{Columns, push_row};
 use super::error::QueryError;
 use super::exposition::{push_sample, push_series};
+use super::parquet::ParquetFile;
 use crate::Telemetry;
 
 /// About how many bytes a piece has.
@@ -29,6 +30,16 @@ pub(crate) enum ExportFormat {
     Text,
     /// A row a sample.
     Csv,
+    /// A row a sample, in columns, with native histograms.
+    Parquet,
+}
+
+/// What a form needs to know while it is written.
+enum Form {
+    Text,
+    Csv(Columns),
+    /// Nothing when the footer is written.
+    Parquet(Option<Box<ParquetFile>>),
 }
 
 /// Series being written.
@@ -40,7 +51,7 @@ pub(crate) struct Export {
     sample: usize,
     /// What each line of the series begins with, or has after its time.
     words: Vec<u8>,
-    columns: Option<Columns>,
+    form: Form,
     head: Vec<u8>,
     until: Instant,
     _turn: OwnedSemaphorePermit,
@@ -88,15 +99,24 @@ impl Export {
         turn: OwnedSemaphorePermit,
     ) -> Result<Self, QueryError> {
         let mut head = Vec::new();
-        let mut columns = None;
-        if format == ExportFormat::Csv {
+        let columns = || {
             let all = parts
                 .iter()
                 .flat_map(|part| (0..part.selection.len()).map(|at| part.selection.labels(at)));
-            let found = Columns::of(all)?;
-            found.push_header(&mut head);
-            columns = Some(found);
-        }
+            Columns::of(all)
+        };
+        let form = match format {
+            ExportFormat::Text => Form::Text,
+            ExportFormat::Csv => {
+                let columns = columns()?;
+                columns.push_header(&mut head);
+                Form::Csv(columns)
+            }
+            // Whether there are histograms shows only when they are read.
+            ExportFormat::Parquet => {
+                Form::Parquet(Some(Box::new(ParquetFile::new(columns()?, true)?)))
+            }
+        };
         Ok(Self {
             parts,
             part: 0,
@@ -104,7 +124,7 @@ impl Export {
             samples: Samples::new(),
             sample: 0,
             words: Vec::new(),
-            columns,
+            form,
             head,
             until: Instant::now() + EXPORT_MAX,
             _turn: turn,
@@ -122,28 +142,76 @@ impl Export {
         }
         let mut out = std::mem::take(&mut self.head);
         while out.len() < PIECE_BYTES {
-            if self.sample >= self.samples.len() && !self.next_series()? {
-                break;
+            if self.sample >= self.samples.len() {
+                match self.next_series()? {
+                    Some(labels) => self.begin_series(&labels),
+                    None => {
+                        self.finish(&mut out)?;
+                        break;
+                    }
+                }
             }
-            let Some(sample) = self.samples.get(self.sample) else { continue };
-            // Native histograms have no form in the text format.
-            let is_number = self.samples.histogram(self.sample).is_none();
-            self.sample += 1;
-            if !is_number || is_stale(sample.value) {
-                continue;
-            }
-            if self.columns.is_some() {
-                push_row(&mut out, &self.words, sample.timestamp_ms, sample.value);
-            } else {
-                out.extend_from_slice(&self.words);
-                push_sample(&mut out, sample.value, sample.timestamp_ms);
-            }
+            self.push_next(&mut out)?;
         }
         Ok((!out.is_empty()).then(|| Bytes::from(out)))
     }
 
-    /// Reads the next series; `false` at the end.
-    fn next_series(&mut self) -> Result<bool, QueryError> {
+    fn begin_series(&mut self, labels: &Labels) {
+        self.words.clear();
+        match &mut self.form {
+            Form::Text => push_series(&mut self.words, labels, &[]),
+            Form::Csv(columns) => self.words = columns.cells(labels),
+            Form::Parquet(file) => {
+                if let Some(file) = file {
+                    file.begin(labels);
+                }
+            }
+        }
+    }
+
+    /// Writes the next sample of the series, if there is one.
+    fn push_next(&mut self, out: &mut Vec<u8>) -> Result<(), QueryError> {
+        let Some(sample) = self.samples.get(self.sample) else { return Ok(()) };
+        let (at_ms, value) = (sample.timestamp_ms, sample.value);
+        let histogram = self.samples.histogram(self.sample);
+        self.sample += 1;
+        if is_stale(value) {
+            return Ok(());
+        }
+        match (&mut self.form, histogram) {
+            (Form::Parquet(Some(file)), histogram) => {
+                let is_ready = match histogram {
+                    Some(histogram) => file.push_histogram(at_ms, histogram)?,
+                    None => file.push(at_ms, value)?,
+                };
+                if is_ready {
+                    out.extend(file.take()?);
+                }
+            }
+            (Form::Text, None) => {
+                out.extend_from_slice(&self.words);
+                push_sample(out, value, at_ms);
+            }
+            (Form::Csv(_), None) => push_row(out, &self.words, at_ms, value),
+            // Native histograms have no form in text.
+            (Form::Text | Form::Csv(_) | Form::Parquet(None), _) => {}
+        }
+        Ok(())
+    }
+
+    /// Writes what stands behind the last series.
+    fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), QueryError> {
+        if let Form::Parquet(file) = &mut self.form
+            && let Some(mut file) = file.take()
+        {
+            file.finish()?;
+            out.extend(file.take()?);
+        }
+        Ok(())
+    }
+
+    /// Reads the next series; nothing at the end.
+    fn next_series(&mut self) -> Result<Option<Labels>, QueryError> {
         while let Some(part) = self.parts.get(self.part) {
             if self.series >= part.selection.len() {
                 self.part += 1;
@@ -158,14 +226,9 @@ impl Export {
             }
             part.selection.read(at, &mut self.samples)?;
             self.sample = 0;
-            self.words.clear();
-            match &self.columns {
-                Some(columns) => self.words = columns.cells(labels),
-                None => push_series(&mut self.words, labels, &[]),
-            }
-            return Ok(true);
+            return Ok(Some(labels.clone()));
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Whether an earlier selector found the series too.

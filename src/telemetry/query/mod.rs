@@ -11,6 +11,7 @@ pub(crate) mod federation;
 pub(crate) mod json;
 pub(crate) mod lists;
 pub(crate) mod parameters;
+pub(crate) mod parquet;
 mod remote_read;
 pub(crate) mod run;
 pub(crate) mod status_json;

@@ -6,6 +6,7 @@ mod hosts;
 mod influx;
 mod limits;
 mod otlp;
+mod parquet;
 mod peer;
 mod query;
 mod receive;
