@@ -70,6 +70,7 @@ fn values_that_cannot_be_used_are_named() {
         &["retention_rules, rule 2", "{a="],
     );
     check(&format!("{rules}{{ match = 'm', days = 0 }}]\n"), &["rule 2", "days"]);
+    check("[metrics]\nrule_files = [\"r.yml\"]\n", &["metrics.rule_files", "absolute path"]);
     check("[log]\nformat = \"xml\"\n", &["log.format", "xml"]);
     let job = "[[telemetry.scrape]]\nname = \"a\"\ntargets = [\"x:1\"]\ninterval_s = -1\n";
     check(job, &["telemetry.scrape", "\"a\"", "interval"]);

@@ -158,7 +158,8 @@ async fn delete_recording_group(
 /// Lists every group of recording rules, wherever it comes from, how its last evaluation went, and
 /// how the files of rules were read.
 #[utoipa::path(
-    get, path = "/api/v1/recording-status", tag = "rules", summary = "Show how recording rules fare",
+    get, path = "/api/v1/recording-status", tag = "rules",
+    summary = "Show how recording rules fare",
     responses(
         (status = 200, description = "all groups and files", body = RecordingStatus),
         (status = "default", description = "a problem", body = Problem,

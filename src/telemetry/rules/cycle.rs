@@ -63,7 +63,6 @@ impl Cycle {
             tokio::select! {
                 biased;
                 () = stop.wait() => return,
-                () = self.gone.wait() => return self.end(&group),
                 () = self.evaluate(&who, &group, at) => {}
             }
             before = at;
@@ -96,7 +95,7 @@ impl Cycle {
     async fn evaluate(&self, who: &Caller, group: &Group, at: Time) {
         // The turn is never closed.
         let Ok(_turn) = self.rules().turns().acquire().await else { return };
-        let tally = self.telemetry.evaluate_rules(who, group, at, &self.state).await;
+        let tally = self.telemetry.evaluate_rules(who, group, at, &self.state, &self.gone).await;
         let duration = self.state.lock().duration;
         self.rules().metrics().show(&self.key, group, &tally, duration, at);
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use kernel::caller::{Caller, Permission};
 use kernel::clock::Time;
+use kernel::stop::Stop;
 use metric::{Labels, stale_nan};
 use promql::VectorPoint;
 use series::Batch;
@@ -37,6 +38,8 @@ struct Recorded {
 impl Telemetry {
     /// Evaluates all rules of `group` as of `at`, and keeps in `state` how it went.
     ///
+    /// Ends early, between two rules, when `gone` is given: what was begun is stored and known.
+    ///
     /// A rule that fails records nothing, and its series do not end: they only grow old, as in
     /// Prometheus. The rules behind it are evaluated all the same.
     pub(crate) async fn evaluate_rules(
@@ -45,11 +48,15 @@ impl Telemetry {
         group: &Group,
         at: Time,
         state: &SharedState,
+        gone: &Stop,
     ) -> Tally {
         let started = Instant::now();
         let mut tally = Tally::default();
         let at_ms = at.minus(group.query_offset).as_millis();
         for (index, rule) in group.rules.iter().enumerate() {
+            if gone.is_triggered() {
+                break;
+            }
             let began = Instant::now();
             let before = state.lock().rules.get(index).map(|rule| Arc::clone(&rule.alive));
             let done = self.record(who, group, rule, at_ms, before.unwrap_or_default()).await;

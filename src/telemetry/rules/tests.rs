@@ -81,7 +81,8 @@ fn every_mistake_is_named_with_its_place() {
         7,
         14,
     );
-    let folded = "groups:\n- name: a\n  rules:\n  - record: x\n    expr: >\n      sum(\n      up)\n\n      foo\n";
+    let folded = "groups:\n- name: a\n  rules:\n  - record: x\n    expr: >\n      sum(\n      up)\n\n      \
+                  foo\n";
     placed(folded, 9, 7);
     placed("groups:\n- name: a\n  rules:\n  - record: x\n    expr: \"up{a=\\\"b\\\"} y\"\n", 5, 24);
     placed("groups:\n- name: a\n  rules:\n  - record: x\n    expr: 'up{a=''b''} y'\n", 5, 24);
@@ -227,7 +228,9 @@ proptest! {
     }
 
     #[test]
-    fn no_text_does_harm(text in "(groups|name|rules|expr|record|[-:|>&*{}\\[\\]'\" \n]|\\PC){0,60}") {
+    fn no_text_does_harm(
+        text in "(groups|name|rules|expr|record|[-:|>&*{}\\[\\]'\" \n]|\\PC){0,60}"
+    ) {
         read(&text, &RuleSettings::default());
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{Request, StatusCode};
 use kernel::clock::Time;
+use kernel::stop::Stop;
 use metric::Labels;
 use promql::Value;
 use serde_json::json;
@@ -13,6 +14,7 @@ use series::Batch;
 
 use super::bed::{Bed, bed};
 use crate::rules::check::{Group, compile};
+use crate::rules::evaluate::Tally;
 use crate::rules::model::{GroupSpec, RecordingRule};
 use crate::rules::state::{RuleHealth, SharedState};
 use crate::{InstantQuery, QueryBounds, RuleSettings};
@@ -37,6 +39,12 @@ fn store(bed: &Bed, series: usize, samples: &[(i64, f64)]) {
     }
     let appended = bed.telemetry.intake().append_batch(&batch, "test").unwrap();
     assert_eq!(appended.rejected, 0, "{:?}", appended.rejections);
+}
+
+/// Evaluates a group once.
+async fn evaluate(bed: &Bed, group: &Group, at_ms: i64, state: &SharedState) -> Tally {
+    let (at, gone) = (Time::from_millis(at_ms), Stop::new());
+    bed.telemetry.evaluate_rules(&bed.who, group, at, state, &gone).await
 }
 
 /// The values of a query at a time, by labels without the name.
@@ -94,8 +102,7 @@ async fn reading_what_was_recorded_equals_evaluating_the_expression() {
     let state = SharedState::new(Arc::clone(&group));
     let times: Vec<i64> = (0..60).map(|step| start + step * 30_000 + 15_000).collect();
     for &time in &times {
-        let time = Time::from_millis(time);
-        let tally = bed.telemetry.evaluate_rules(&bed.who, &group, time, &state).await;
+        let tally = evaluate(&bed, &group, time, &state).await;
         assert_eq!((tally.rules, tally.failures), (11, 0), "{:?}", state.lock().rules);
     }
     for (index, expr) in expressions.iter().enumerate() {
@@ -114,8 +121,7 @@ async fn a_later_rule_sees_an_earlier_one_and_the_offset_looks_back() {
     store(&bed, 0, &[(now - 60_000, 1.0), (now - 1_000, 5.0)]);
     let group = group(vec![rule("a", "m"), rule("b", "a * 10"), rule("c", "sum(b) + sum(a)")], 0);
     let state = SharedState::new(Arc::clone(&group));
-    let tally =
-        bed.telemetry.evaluate_rules(&bed.who, &group, Time::from_millis(now), &state).await;
+    let tally = evaluate(&bed, &group, now, &state).await;
     assert_eq!((tally.failures, tally.samples), (0, 3));
     assert_eq!(at(&bed, "c", now).await, [("{}".to_owned(), 55.0_f64.to_bits())]);
     let spec = GroupSpec {
@@ -126,7 +132,7 @@ async fn a_later_rule_sees_an_earlier_one_and_the_offset_looks_back() {
     };
     let late = Arc::new(compile(&spec, &RuleSettings::default()).unwrap());
     let state = SharedState::new(Arc::clone(&late));
-    bed.telemetry.evaluate_rules(&bed.who, &late, Time::from_millis(now), &state).await;
+    evaluate(&bed, &late, now, &state).await;
     let when = at(&bed, "timestamp(old)", now).await;
     assert_eq!(f64::from_bits(when[0].1), ((now - 30_000) as f64) / 1000.0);
     assert_eq!(f64::from_bits(at(&bed, "old", now).await[0].1), 1.0);
@@ -141,16 +147,9 @@ async fn a_rule_that_fails_ends_nothing_and_hinders_no_other() {
         vec![rule("x", "m"), rule("y", "label_replace(m, 'n', '', '', '')"), rule("z", "1")];
     let group = group(rules, 1);
     let state = SharedState::new(Arc::clone(&group));
-    let evaluate = |at_ms: i64| {
-        let (bed, group, state) = (&bed, &group, &state);
-        async move {
-            let time = Time::from_millis(at_ms);
-            bed.telemetry.evaluate_rules(&bed.who, group, time, state).await
-        }
-    };
-    assert_eq!(evaluate(now - 100_000).await.failures, 0);
+    assert_eq!(evaluate(&bed, &group, now - 100_000, &state).await.failures, 0);
     store(&bed, 1, &[(now - 90_000, 1.0)]);
-    assert_eq!(evaluate(now - 80_000).await.failures, 2);
+    assert_eq!(evaluate(&bed, &group, now - 80_000, &state).await.failures, 2);
     let rules = state.lock().rules.clone();
     assert_eq!(rules[0].error.as_deref(), Some("exceeded limit of 1 with 2 series"));
     let same = rules[1].error.clone().unwrap();
@@ -339,8 +338,8 @@ async fn prometheus_lists_rules() {
     let mut yaml = String::from("groups:\n");
     for group in ["b", "a", "c"] {
         yaml.push_str(&format!(
-            "- name: {group}\n  interval: 1h\n  limit: 7\n  rules:\n  - {{record: '{group}:x', expr: \
-             sum(m)by(n), labels: {{l: {group}}}}}\n  - {{record: y, expr: '1'}}\n"
+            "- name: {group}\n  interval: 1h\n  limit: 7\n  rules:\n  - {{record: '{group}:x', \
+             expr: sum(m)by(n), labels: {{l: {group}}}}}\n  - {{record: y, expr: '1'}}\n"
         ));
     }
     std::fs::write(&path, yaml).unwrap();
