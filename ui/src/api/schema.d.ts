@@ -140,6 +140,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/metrics/query.parquet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Query as Parquet */
+        get: operations["export_query_parquet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/processes": {
         parameters: {
             query?: never;
@@ -149,6 +166,111 @@ export interface paths {
         };
         /** List processes */
         get: operations["list_processes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recording-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List recording groups */
+        get: operations["list_recording_groups"];
+        put?: never;
+        /** Create a recording group */
+        post: operations["create_recording_group"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recording-groups/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Check rules */
+        post: operations["check_recording_rules"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recording-groups/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Export a rules file */
+        get: operations["export_recording_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recording-groups/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Import a rules file */
+        post: operations["import_recording_groups"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/recording-groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a recording group */
+        get: operations["get_recording_group"];
+        put?: never;
+        post?: never;
+        /** Delete a recording group */
+        delete: operations["delete_recording_group"];
+        options?: never;
+        head?: never;
+        /** Change a recording group */
+        patch: operations["update_recording_group"];
+        trace?: never;
+    };
+    "/api/v1/recording-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how recording rules fare */
+        get: operations["get_recording_status"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1189,6 +1311,202 @@ export interface components {
             /** @description The groups, those first that use the processors most. */
             items: components["schemas"]["ProcessGroup"][];
         };
+        /** @description A group of recording rules that was created through the API. */
+        RecordingGroup: {
+            /** @description Its id. */
+            id: components["schemas"]["RecordingGroupId"];
+            /**
+             * Format: int64
+             * @description Its revision, for `If-Match`.
+             */
+            rev: number;
+            /** @description Its name, unique among the groups of the API. */
+            name: string;
+            /** @description Whether it is evaluated. */
+            enabled: boolean;
+            /**
+             * Format: double
+             * @description Seconds between evaluations; the default of the settings when absent.
+             */
+            interval_s?: number | null;
+            /**
+             * Format: int64
+             * @description Series that one rule may record; 0 sets no limit of its own.
+             */
+            limit: number;
+            /**
+             * Format: double
+             * @description Seconds that an evaluation looks back from its time.
+             */
+            query_offset_s?: number | null;
+            /** @description Labels of everything that the group records. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description The rules, evaluated in this order: a later one sees what an earlier one recorded. */
+            rules: components["schemas"]["RecordingRule"][];
+            /** @description When it was created. */
+            created_at: components["schemas"]["Time"];
+            /** @description When it was changed last. */
+            updated_at: components["schemas"]["Time"];
+        };
+        /** @description an id, `rgr_` and a ULID */
+        RecordingGroupId: string;
+        /** @description One page of groups. */
+        RecordingGroupPage: {
+            /** @description The groups, oldest first. */
+            items: components["schemas"]["RecordingGroup"][];
+            /** @description The cursor of the next page, if there is one. */
+            next?: string | null;
+        };
+        /** @description How a group of recording rules fares. */
+        RecordingGroupStatus: {
+            /** @description Its name. */
+            name: string;
+            /** @description Where it comes from. */
+            origin: components["schemas"]["RuleOrigin"];
+            /** @description The path of its file, if it comes from one. */
+            file?: string | null;
+            group_id?: components["schemas"]["RecordingGroupId"] | null;
+            /** @description Whether it is evaluated. */
+            enabled: boolean;
+            /**
+             * Format: double
+             * @description Seconds between evaluations.
+             */
+            interval_s: number;
+            /**
+             * Format: int64
+             * @description Series that one rule may record; 0 sets no limit of its own.
+             */
+            limit: number;
+            /**
+             * Format: double
+             * @description Seconds that an evaluation looks back from its time.
+             */
+            query_offset_s: number;
+            /** @description Labels of everything that the group records. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description That of its worst rule. */
+            health: components["schemas"]["RuleHealth"];
+            last_evaluation_at?: components["schemas"]["Time"] | null;
+            next_evaluation_at?: components["schemas"]["Time"] | null;
+            /**
+             * Format: double
+             * @description How long the last evaluation took.
+             */
+            duration_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Evaluations since the program started.
+             */
+            evaluations: number;
+            /**
+             * Format: int64
+             * @description Evaluations left out because the one before took too long.
+             */
+            missed: number;
+            /**
+             * Format: int64
+             * @description Series that its rules recorded last.
+             */
+            series: number;
+            /** @description The first error among its rules. */
+            error?: string | null;
+            /** @description Its rules in the order of their evaluation. */
+            rules: components["schemas"]["RecordingRuleStatus"][];
+        };
+        /** @description What to create or change: a field that is absent stays as it is, `null` clears it. */
+        RecordingGroupWrite: {
+            /**
+             * @description The name; needed to create.
+             * @default null
+             */
+            name?: string | null;
+            /**
+             * @description Whether it is evaluated; yes at first.
+             * @default null
+             */
+            enabled?: boolean | null;
+            /**
+             * Format: double
+             * @description Seconds between evaluations, 0.1 to 86400.
+             * @default null
+             */
+            interval_s?: number | null;
+            /**
+             * Format: int64
+             * @description Series that one rule may record; 0 sets no limit of its own.
+             * @default null
+             */
+            limit?: number | null;
+            /**
+             * Format: double
+             * @description Seconds that an evaluation looks back from its time, 0 to 86400.
+             * @default null
+             */
+            query_offset_s?: number | null;
+            /**
+             * @description Labels of everything that the group records.
+             * @default null
+             */
+            labels?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * @description The rules in the order of their evaluation; they replace those that were.
+             * @default null
+             */
+            rules?: components["schemas"]["RecordingRule"][] | null;
+        };
+        /** @description A rule: the value of an expression, recorded as a metric of its own. */
+        RecordingRule: {
+            /** @description The name of the metric that the rule records. */
+            record: string;
+            /** @description The PromQL expression whose value is recorded. */
+            expr: string;
+            /** @description Labels of what is recorded; over those of the group. An empty value takes a label away. */
+            labels?: {
+                [key: string]: string;
+            };
+        };
+        /** @description How a rule fares. */
+        RecordingRuleStatus: {
+            /** @description The metric that it records. */
+            record: string;
+            /** @description Its expression. */
+            expr: string;
+            /** @description Labels of what it records, those of its group left out. */
+            labels: {
+                [key: string]: string;
+            };
+            /** @description How the last evaluation went. */
+            health: components["schemas"]["RuleHealth"];
+            /** @description Why it failed. */
+            error?: string | null;
+            last_evaluation_at?: components["schemas"]["Time"] | null;
+            /**
+             * Format: double
+             * @description How long that took.
+             */
+            duration_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Series recorded last.
+             */
+            series: number;
+        };
+        /** @description How all groups fare. */
+        RecordingStatus: {
+            /** @description Every group, by name. */
+            items: components["schemas"]["RecordingGroupStatus"][];
+            /** @description Every file of rules. */
+            files: components["schemas"]["RuleFileStatus"][];
+            /** @description What is wrong with patterns of files, and with the number of groups. */
+            problems: string[];
+        };
         /** @description All roles. */
         RoleList: {
             /** @description The roles, the mightiest first. */
@@ -1204,6 +1522,84 @@ export interface components {
             permissions: string[];
             /** @description Whether the caller may give this role to a token: it permits nothing that they lack. */
             grantable: boolean;
+        };
+        /** @description A text to check: an expression, or a whole file of rules. */
+        RuleCheck: {
+            /**
+             * @description An expression.
+             * @default null
+             */
+            expr?: string | null;
+            /**
+             * @description A file of rules, YAML.
+             * @default null
+             */
+            yaml?: string | null;
+        };
+        /** @description What a check found. */
+        RuleCheckReport: {
+            /** @description Every mistake; empty when the text can be used. */
+            problems: components["schemas"]["RuleProblem"][];
+            /** @description What is kept out or looks wrong, and hinders nothing. */
+            warnings: components["schemas"]["RuleProblem"][];
+            /** @description Groups of a file. */
+            groups: number;
+            /** @description Recording rules of a file. */
+            rules: number;
+            /** @description The expression laid out as Prometheus does, when it is right. */
+            formatted?: string | null;
+        };
+        /** @description A file of rules. */
+        RuleFileStatus: {
+            /** @description Its path. */
+            path: string;
+            /** @description Groups in force. */
+            groups: number;
+            loaded_at?: components["schemas"]["Time"] | null;
+            /** @description Why the present version is refused: the version before stays in force. */
+            problems: components["schemas"]["RuleProblem"][];
+            /** @description Why it cannot be read at all. */
+            unread?: string | null;
+            /** @description What is kept out, such as alerting rules. */
+            warnings: components["schemas"]["RuleProblem"][];
+        };
+        /**
+         * @description How the evaluations of a rule or group go.
+         * @enum {string}
+         */
+        RuleHealth: "unknown" | "ok" | "error";
+        /** @description What an import did, or would do. */
+        RuleImportReport: {
+            /** @description Whether groups were stored: not when there are problems, nor in a dry run. */
+            applied: boolean;
+            /** @description Names of groups that are new. */
+            created: string[];
+            /** @description Names of groups that were there and are replaced. */
+            changed: string[];
+            /** @description Names of groups that are the same already. */
+            unchanged: string[];
+            /** @description Every mistake in the file. */
+            problems: components["schemas"]["RuleProblem"][];
+            /** @description What is kept out, such as alerting rules. */
+            warnings: components["schemas"]["RuleProblem"][];
+        };
+        /**
+         * @description Where a group comes from.
+         * @enum {string}
+         */
+        RuleOrigin: "file" | "api";
+        /** @description Something wrong, or worth knowing, in an expression or a file of rules. */
+        RuleProblem: {
+            /** @description The line in the text, from 1. */
+            line: number;
+            /** @description The column in the line in characters, from 1. */
+            column: number;
+            /** @description The group. */
+            group?: string | null;
+            /** @description The rule: what it records, or its number in the group. */
+            rule?: string | null;
+            /** @description What is wrong. Of an expression it names the place within the expression too. */
+            message: string;
         };
         /**
          * Format: password
@@ -1776,7 +2172,7 @@ export interface operations {
                 start?: string;
                 /** @description seconds or RFC 3339 */
                 end?: string;
-                /** @description text (the default) or csv */
+                /** @description text (the default), csv or parquet */
                 format?: string;
             };
             header?: never;
@@ -1896,6 +2292,50 @@ export interface operations {
             };
         };
     };
+    export_query_parquet: {
+        parameters: {
+            query: {
+                /** @description the expression */
+                query: string;
+                /** @description seconds or RFC 3339 */
+                start?: string;
+                /** @description seconds or RFC 3339 */
+                end?: string;
+                /** @description seconds, or a duration such as 15s */
+                step?: string;
+                /** @description of an instant query; now when absent */
+                time?: string;
+                /** @description a duration such as 30s */
+                timeout?: string;
+                /** @description a duration such as 5m */
+                lookback_delta?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description a Parquet file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apache.parquet": number[];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_processes: {
         parameters: {
             query: {
@@ -1915,6 +2355,308 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProcessList"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_recording_groups: {
+        parameters: {
+            query?: {
+                /** @description How many items to return, 1 to 500; 50 when absent. */
+                limit?: number;
+                /** @description Where the page before ended: its `next`. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description one page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingGroupPage"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_recording_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordingGroupWrite"];
+            };
+        };
+        responses: {
+            /** @description the group */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingGroup"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    check_recording_rules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RuleCheck"];
+            };
+        };
+        responses: {
+            /** @description what was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleCheckReport"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    export_recording_groups: {
+        parameters: {
+            query?: {
+                /** @description One group, by its name; all groups when absent. */
+                name?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/yaml": string;
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_recording_groups: {
+        parameters: {
+            query?: {
+                /** @description Say what would be done, and do nothing; no when absent. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description a rules file of Prometheus */
+        requestBody: {
+            content: {
+                "application/yaml": string;
+            };
+        };
+        responses: {
+            /** @description what was done, or what is wrong */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleImportReport"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_recording_group: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the group's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingGroup"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_recording_group: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the revision that was read */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description the group's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_recording_group: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the revision that was read */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description the group's id */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RecordingGroupWrite"];
+            };
+        };
+        responses: {
+            /** @description the group */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingGroup"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_recording_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description all groups and files */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordingStatus"];
                 };
             };
             /** @description a problem */
@@ -3326,6 +4068,20 @@ export interface operations {
             query?: {
                 /** @description alert or record */
                 type?: string;
+                /** @description rules of these names */
+                "rule_name[]"?: string[];
+                /** @description groups of these names */
+                "rule_group[]"?: string[];
+                /** @description groups of these files */
+                "file[]"?: string[];
+                /** @description selectors of the rules' labels */
+                "match[]"?: string[];
+                /** @description leave alerts out */
+                exclude_alerts?: boolean;
+                /** @description groups in the answer at most */
+                group_limit?: number;
+                /** @description where the answer before ended */
+                group_next_token?: string;
             };
             header?: never;
             path?: never;
