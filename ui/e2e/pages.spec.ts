@@ -21,6 +21,7 @@ const HEIGHT_MAX = 7_000
 const ROUND_MS = 300_000
 const SETTLE = { message: 'the page is loaded', timeout: 60_000, intervals: [50, 100, 200] }
 const BROKEN = 'http://127.0.0.1:1/metrics'
+const RULES = 'node-utilisation'
 const CPU = '__name__%3Dnode_cpu_seconds_total'
 const QUERY = 'sum by (mode) (rate(node_cpu_seconds_total[1m]))'
 
@@ -46,9 +47,10 @@ test.beforeAll(async ({ browser }) => {
   await setFirstPassword(page, appliance.password, PASSWORD)
   await expect(page.getByRole('heading', { name: 'Home', level: 1 })).toBeVisible()
   const job = await furnish(context)
+  const group = await furnishRules(context)
   session = await context.storageState()
   await context.close()
-  stops = route(job)
+  stops = route(job, group)
 })
 
 test.afterAll(() => appliance?.stop())
@@ -83,7 +85,41 @@ async function furnish(context: BrowserContext): Promise<string> {
   return (await answer.json()).id as string
 }
 
-function route(job: string): Stop[] {
+/** A group with a rule that works and one that fails, and one that is off. The first one's id. */
+async function furnishRules(context: BrowserContext): Promise<string> {
+  const { csrf_token: csrf } = await (await context.request.get('/api/v1/session')).json()
+  const headers = { 'X-CSRF-Token': csrf as string }
+  const groups = [
+    {
+      name: RULES,
+      interval_s: 1,
+      labels: { team: 'infra' },
+      rules: [
+        {
+          record: 'instance_mode:node_cpu_seconds:rate1m',
+          expr: 'sum by (instance, mode) (\n  rate(node_cpu_seconds_total{mode!="idle"}[1m])\n)',
+        },
+        { record: 'node:mixed', expr: 'label_replace(node_cpu_seconds_total, "mode", "", "", "")' },
+      ],
+    },
+    { name: 'capacity', enabled: false, rules: [{ record: 'one', expr: '1', labels: { a: 'b' } }] },
+  ]
+  const ids: string[] = []
+  for (const data of groups) {
+    const answer = await context.request.post('/api/v1/recording-groups', { headers, data })
+    expect(answer.status(), await answer.text()).toBe(201)
+    ids.push((await answer.json()).id as string)
+  }
+  await expect
+    .poll(async () => {
+      const status = await (await context.request.get('/api/v1/recording-status')).json()
+      return status.items.map((one: { health: string }) => one.health).sort()
+    })
+    .toEqual(['error', 'unknown'])
+  return ids[0] ?? ''
+}
+
+function route(job: string, group: string): Stop[] {
   const q = encodeURIComponent(QUERY)
   return [
     { name: 'sign-in', path: '/sign-in', bare: true },
@@ -100,6 +136,11 @@ function route(job: string): Stop[] {
     { name: 'cardinality-pairs', path: '/explore/cardinality?view=pairs&search=job' },
     { name: 'cardinality-metric', path: `/explore/cardinality?where=${CPU}` },
     { name: 'cardinality-label', path: '/explore/cardinality?where=device&where=job%3Dnode' },
+    { name: 'rules', path: '/rules' },
+    { name: 'rule-group', path: `/rules/group?name=${RULES}` },
+    { name: 'rule-group-new', path: '/rules/new' },
+    { name: 'rule-group-edit', path: `/rules/edit/${group}` },
+    { name: 'rule-import', path: '/rules/import' },
     { name: 'targets', path: '/targets' },
     { name: 'target-jobs', path: '/targets/jobs' },
     { name: 'target-job-new', path: '/targets/jobs/new' },
