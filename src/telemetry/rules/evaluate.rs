@@ -50,14 +50,14 @@ impl Telemetry {
         state: &SharedState,
         gone: &Stop,
     ) -> Tally {
-        let started = Instant::now();
+        let (started, started_at) = (Instant::now(), self.clock().now());
         let mut tally = Tally::default();
         let at_ms = at.minus(group.query_offset).as_millis();
         for (index, rule) in group.rules.iter().enumerate() {
             if gone.is_triggered() {
                 break;
             }
-            let began = Instant::now();
+            let (began, began_at) = (Instant::now(), self.clock().now());
             let before = state.lock().rules.get(index).map(|rule| Arc::clone(&rule.alive));
             let done = self.record(who, group, rule, at_ms, before.unwrap_or_default()).await;
             tally.rules += 1;
@@ -69,10 +69,10 @@ impl Telemetry {
             tally.samples += done.samples;
             tally.failures += u64::from(done.wrong.is_some());
             self.rules().metrics().evaluation_seconds.observe(began.elapsed().as_secs_f64());
-            show(state, index, group, at, began.elapsed(), done);
+            show(state, index, group, began_at, began.elapsed(), done);
         }
         let mut state = state.lock();
-        state.last_at = Some(at);
+        state.last_at = Some(started_at);
         state.last_ms = state.last_ms.max(Some(at_ms));
         state.duration = started.elapsed();
         state.evaluations += 1;
