@@ -16,7 +16,9 @@ use super::check::{Group, Rule};
 use super::outcome::{recorded, vanished};
 use super::state::{RuleHealth, SharedState};
 use crate::Telemetry;
+use crate::intake::{Intake, told};
 use crate::query::QueryError;
+use crate::sender::sender_of;
 
 /// What an evaluation of a group brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,8 +104,8 @@ impl Telemetry {
                     .map_err(|wrong| QueryError::Execution(wrong.to_string()))
             })
             .await?;
-        let intake = self.intake().clone();
-        let store = move || store(&intake, &series, at_ms, &before);
+        let (intake, sender) = (self.intake().clone(), sender_of(who));
+        let store = move || store(&intake, &sender, &series, at_ms, &before);
         let stored = tokio::task::spawn_blocking(store).await;
         stored.map_err(QueryError::panicked)?
     }
@@ -111,29 +113,27 @@ impl Telemetry {
 
 /// Stores samples and markers in one batch; blocks until they are durable.
 fn store(
-    intake: &crate::intake::Intake,
+    intake: &Intake,
+    sender: &str,
     series: &[(Labels, VectorPoint)],
     at_ms: i64,
     before: &HashSet<Labels>,
 ) -> Result<Recorded, QueryError> {
-    let numbers = || series.iter().filter(|(_, point)| point.histogram.is_none());
-    let alive: HashSet<Labels> = numbers().map(|(labels, _)| labels.clone()).collect();
+    let alive: HashSet<Labels> = series.iter().map(|(labels, _)| labels.clone()).collect();
     let ended = vanished(before, &alive);
-    let mut batch = Batch::with_capacity(alive.len() + ended.len());
-    for (labels, point) in numbers() {
-        batch.push(labels.encoded(), at_ms, point.value);
+    let mut batch = Batch::with_capacity(alive.len() + ended.len()).from_source(sender);
+    for (labels, point) in series {
+        match &point.histogram {
+            Some(histogram) => {
+                batch.push_histogram(labels.encoded(), at_ms, Arc::clone(histogram));
+            }
+            None => batch.push(labels.encoded(), at_ms, point.value),
+        }
     }
     for labels in &ended {
         batch.push(labels.encoded(), at_ms, stale_nan());
     }
     let mut wrong = None;
-    let histograms = series.len() - alive.len();
-    if histograms > 0 {
-        wrong = Some(format!(
-            "{histograms} of {} series are native histograms, which cannot be recorded",
-            series.len()
-        ));
-    }
     let mut samples = alive.len() as u64;
     if !batch.is_empty() {
         let appended = intake
@@ -144,7 +144,8 @@ fn store(
             let rejected = appended.rejected;
             wrong = Some(format!(
                 "{rejected} samples were not stored; the first: {}: {}",
-                first.series, first.reason
+                first.series,
+                told(&first.reason)
             ));
         }
     }

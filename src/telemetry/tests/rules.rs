@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{Request, StatusCode};
 use kernel::clock::Time;
 use kernel::stop::Stop;
-use metric::Labels;
+use metric::{Buckets, Histogram, Labels};
 use promql::Value;
 use serde_json::json;
 use series::Batch;
@@ -136,6 +136,28 @@ async fn a_later_rule_sees_an_earlier_one_and_the_offset_looks_back() {
     let when = at(&bed, "timestamp(old)", now).await;
     assert_eq!(f64::from_bits(when[0].1), ((now - 30_000) as f64) / 1000.0);
     assert_eq!(f64::from_bits(at(&bed, "old", now).await[0].1), 1.0);
+}
+
+#[tokio::test]
+async fn native_histograms_are_recorded() {
+    let bed = bed(|_| {}).await;
+    let now = bed.clock.now().as_millis();
+    let histogram = Histogram {
+        count: 3.0,
+        sum: 4.5,
+        positive: Buckets::dense(1, vec![3.0]).unwrap(),
+        ..Histogram::default()
+    };
+    let labels = Labels::new([("__name__", "h"), ("n", "1")]).unwrap();
+    let mut batch = Batch::new();
+    batch.push_histogram(labels.encoded(), now - 1_000, Arc::new(histogram));
+    bed.telemetry.intake().append_batch(&batch, "test").unwrap();
+    let group = group(vec![rule("x", "h"), rule("y", "histogram_count(x)")], 0);
+    let state = SharedState::new(Arc::clone(&group));
+    let tally = evaluate(&bed, &group, now, &state).await;
+    assert_eq!((tally.failures, tally.samples), (0, 2), "{:?}", state.lock().rules);
+    assert_eq!(at(&bed, "y", now).await, [("{n=\"1\"}".to_owned(), 3.0_f64.to_bits())]);
+    assert_eq!(at(&bed, "histogram_sum(x)", now).await[0].1, 4.5_f64.to_bits());
 }
 
 #[tokio::test]
