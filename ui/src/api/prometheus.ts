@@ -1,20 +1,45 @@
 /** The Prometheus query API of the appliance, as far as the pages read it. */
 import { fetchJson } from './client'
+import type { SyntaxNode } from './syntax'
 
-/** One series of an answer; values are `[seconds, text]` pairs as the API sends them. */
+export type { SyntaxNode } from './syntax'
+
+/**
+ * One bucket of a native histogram: which of its bounds belong to it (0: the upper, 1: the lower,
+ * 2: none, 3: both), lower bound, upper bound, count.
+ */
+export type NativeBucket = [rule: number, lower: string, upper: string, count: string]
+
+/** A native histogram as the API sends it; without `buckets` when it is empty. */
+export interface NativeHistogram {
+  count: string
+  sum: string
+  buckets?: NativeBucket[]
+}
+
+/** One series of an answer: a `[seconds, text]` pair, `NaN` beside a histogram. */
 export interface VectorSeries {
   metric: Record<string, string>
   value: [number, string]
+  histogram?: [number, NativeHistogram]
 }
 export interface MatrixSeries {
   metric: Record<string, string>
+  /** Empty when all samples are histograms. */
   values: [number, string][]
+  histograms?: [number, NativeHistogram][]
 }
 
 export type QueryResult =
   | { resultType: 'vector'; result: VectorSeries[] }
   | { resultType: 'matrix'; result: MatrixSeries[] }
   | { resultType: 'scalar' | 'string'; result: [number, string] }
+
+/** The exemplars of one series; times in seconds. */
+export interface ExemplarSeries {
+  seriesLabels: Record<string, string>
+  exemplars: { labels: Record<string, string>; value: string; timestamp: number }[]
+}
 
 interface Envelope<T> {
   status: 'success' | 'error'
@@ -57,25 +82,35 @@ async function get<T>(
 }
 
 /** Evaluates an expression at one instant (milliseconds; now when absent). */
-export function queryInstant(
+export async function queryInstant(
   query: string,
   atMs?: number,
   signal?: AbortSignal,
 ): Promise<Answer<QueryResult>> {
-  return get('/query', { query, time: atMs === undefined ? undefined : atMs / 1000 }, signal)
+  const time = atMs === undefined ? undefined : atMs / 1000
+  const answer = await get<QueryResult>('/query', { query, time }, signal)
+  if (answer.data.resultType === 'vector') {
+    // The API leaves the number out where a sample is a histogram.
+    for (const one of answer.data.result) one.value ??= [one.histogram?.[0] ?? 0, 'NaN']
+  } else if (answer.data.resultType === 'matrix') {
+    for (const one of answer.data.result) one.values ??= []
+  }
+  return answer
 }
 
 /** Evaluates an expression over `[startMs, endMs]` at every `stepS` seconds. */
-export function queryRange(
+export async function queryRange(
   query: string,
   range: { startMs: number; endMs: number; stepS: number },
   signal?: AbortSignal,
 ): Promise<Answer<{ resultType: 'matrix'; result: MatrixSeries[] }>> {
-  return get(
+  const answer = await get<{ resultType: 'matrix'; result: MatrixSeries[] }>(
     '/query_range',
     { query, start: range.startMs / 1000, end: range.endMs / 1000, step: range.stepS },
     signal,
   )
+  for (const one of answer.data.result) one.values ??= []
+  return answer
 }
 
 /** Names of all labels, or of those on series that match. */
@@ -136,6 +171,21 @@ export async function tsdbStatus(limit: number, signal?: AbortSignal): Promise<T
 /** An expression laid out over lines; an `ApiError` that tells the place when it is wrong. */
 export async function formatQuery(query: string, signal?: AbortSignal): Promise<string> {
   return (await get<string>('/format_query', { query }, signal)).data
+}
+
+/** The syntax tree of an expression; an `ApiError` that tells the place when it is wrong. */
+export async function parseQuery(query: string, signal?: AbortSignal): Promise<SyntaxNode> {
+  return (await get<SyntaxNode>('/parse_query', { query }, signal)).data
+}
+
+/** Exemplars of the series that an expression reads, between two instants. */
+export async function queryExemplars(
+  query: string,
+  span: { startMs: number; endMs: number },
+  signal?: AbortSignal,
+): Promise<ExemplarSeries[]> {
+  const asked = { query, start: span.startMs / 1000, end: span.endMs / 1000 }
+  return (await get<ExemplarSeries[]>('/query_exemplars', asked, signal)).data
 }
 
 /** Sample text as a number: the API writes `NaN`, `+Inf` and `-Inf` for the special values. */
