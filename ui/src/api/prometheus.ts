@@ -55,6 +55,12 @@ export interface Answer<T> {
   infos: string[]
 }
 
+/** Two instants in milliseconds. */
+interface Span {
+  startMs: number
+  endMs: number
+}
+
 const BASE = '/prometheus/api/v1'
 
 async function get<T>(
@@ -113,24 +119,26 @@ export async function queryRange(
   return answer
 }
 
-/** Names of all labels, or of those on series that match. */
-export async function labelNames(match: string[] = [], signal?: AbortSignal): Promise<string[]> {
-  return (await get<string[]>('/labels', matchers(match), signal)).data
+/** Names of all labels, or of those on series that match, in a time range when one is given. */
+export async function labelNames(
+  match: string[] = [],
+  signal?: AbortSignal,
+  range?: Span,
+): Promise<string[]> {
+  return (await get<string[]>('/labels', matchers(match, range), signal)).data
 }
 
-/** Values of one label, or those on series that match, in a time range when one is given. */
+/** As `labelNames` for the values of one label; the first `limit` of them. */
 export async function labelValues(
   name: string,
   match: string[] = [],
   signal?: AbortSignal,
-  range?: { startMs: number; endMs: number },
+  range?: Span,
+  limit?: number,
 ): Promise<string[]> {
   const path = `/label/${encodeURIComponent(name)}/values`
-  const parameters = matchers(match)
-  if (range) {
-    parameters.set('start', String(range.startMs / 1000))
-    parameters.set('end', String(range.endMs / 1000))
-  }
+  const parameters = matchers(match, range)
+  if (limit !== undefined) parameters.set('limit', String(limit))
   return (await get<string[]>(path, parameters, signal)).data
 }
 
@@ -195,6 +203,11 @@ export function sampleValue(text: string): number {
   return Number(text)
 }
 
-function matchers(match: string[]): URLSearchParams {
-  return new URLSearchParams(match.map((expression) => ['match[]', expression]))
+function matchers(match: string[], range?: Span): URLSearchParams {
+  const parameters = new URLSearchParams(match.map((expression) => ['match[]', expression]))
+  if (range) {
+    parameters.set('start', String(range.startMs / 1000))
+    parameters.set('end', String(range.endMs / 1000))
+  }
+  return parameters
 }

@@ -13,6 +13,8 @@ export interface ChartSeries {
   values: (number | null)[]
   /** Drawn below the zero line (the other direction of a traffic chart); shown as positive. */
   mirrored?: boolean
+  /** Key of the series that this one shows in an earlier period: dashed and paler beside it. */
+  earlierOf?: string
 }
 
 /** Instants in seconds, ascending, and the series over them. */

@@ -1,6 +1,6 @@
 /** Turns what a chart should look like into the options of the plotting library. */
 import type uPlot from 'uplot'
-import { isolatedPoints, type Frame } from './frame'
+import { isolatedPoints, type ChartSeries, type Frame } from './frame'
 import { withOpacity } from './palette'
 import { valueRange, type Bands } from './stack'
 import type { ChartTheme } from './theme'
@@ -36,6 +36,8 @@ export interface PlotEvents {
   hover: (plot: uPlot) => void
   select: (fromS: number, toS: number) => void
   reset: () => void
+  /** Axes and lines have a new place. */
+  drawn?: () => void
 }
 
 /** A selection narrower than this many pixels is a click. */
@@ -58,7 +60,7 @@ export function plotOptions(
       y: { range: (_plot, min, max) => rangeOf(min, max, look) },
     },
     axes: axes(look),
-    series: [{}, ...frame.series.map((series) => line(frame, series.key, look))],
+    series: [{}, ...frame.series.map((series) => line(series, look))],
     bands: bands.map(([upper, lower]) => ({
       series: [upper, lower],
       fill: bandFill(frame, upper, look),
@@ -66,7 +68,7 @@ export function plotOptions(
     focus: { alpha: 0.25 },
     cursor: cursor(group, events),
     hooks: {
-      draw: [(plot) => drawThresholds(plot, look)],
+      draw: [(plot) => drawThresholds(plot, look), () => events.drawn?.()],
       setCursor: [(plot) => events.hover(plot)],
       setSelect: [(plot) => reportSelection(plot, events)],
     },
@@ -77,27 +79,35 @@ function rangeOf(min: number | null, max: number | null, look: PlotLook): [numbe
   return valueRange(min, max, { fromZero: look.fromZero, ceiling: look.ceiling })
 }
 
-function axes(look: PlotLook): uPlot.Axis[] {
-  const { grid, axis, font } = look.theme
-  const shared: uPlot.Axis = {
+/** What the axes of all charts have in common. */
+export function plainAxis({ grid, axis, font }: ChartTheme): uPlot.Axis {
+  return {
     stroke: axis,
     font: `11px ${font}`,
     grid: { stroke: grid, width: 1 },
     ticks: { show: false },
     border: { show: false },
   }
+}
+
+/** The time axis of all charts. */
+export function timeAxis(theme: ChartTheme): uPlot.Axis {
+  return {
+    ...plainAxis(theme),
+    grid: { show: false },
+    border: { show: true, stroke: theme.grid, width: 1 },
+    size: 36,
+    space: 72,
+    gap: 6,
+    values: (_plot, splits, _axis, _space, step) => timeTicks(splits, step),
+  }
+}
+
+function axes(look: PlotLook): uPlot.Axis[] {
   return [
+    timeAxis(look.theme),
     {
-      ...shared,
-      grid: { show: false },
-      border: { show: true, stroke: grid, width: 1 },
-      size: 36,
-      space: 72,
-      gap: 6,
-      values: (_plot, splits, _axis, _space, step) => timeTicks(splits, step),
-    },
-    {
-      ...shared,
+      ...plainAxis(look.theme),
       space: 34,
       gap: 6,
       size: (_plot, values) => axisWidth(values),
@@ -108,7 +118,7 @@ function axes(look: PlotLook): uPlot.Axis[] {
 }
 
 /** Width in pixels that the longest text needs; steady, so that charts in a column line up. */
-function axisWidth(values: readonly unknown[] | null): number {
+export function axisWidth(values: readonly unknown[] | null): number {
   const longest = Math.max(0, ...(values ?? []).map((value) => String(value ?? '').length))
   return Math.max(58, Math.ceil(longest * 6.4) + 14)
 }
@@ -117,8 +127,22 @@ function colourOf(key: string, look: PlotLook): string {
   return look.theme.series[look.slots.get(key) ?? 0] ?? look.theme.axis
 }
 
-function line(frame: Frame, key: string, look: PlotLook): uPlot.Series {
-  const colour = colourOf(key, look)
+/** Dash and gap of lines of an earlier period, in pixels, and how pale they are. */
+const EARLIER_DASH = [5, 4]
+const EARLIER_OPACITY = 0.6
+
+function line(series: ChartSeries, look: PlotLook): uPlot.Series {
+  const colour = colourOf(series.key, look)
+  if (series.earlierOf) {
+    return {
+      stroke: withOpacity(colour, EARLIER_OPACITY),
+      width: 1.5,
+      dash: EARLIER_DASH,
+      spanGaps: false,
+      points: { show: false },
+      label: series.name,
+    }
+  }
   const stacked = look.kind === 'stacked'
   const filled = stacked || look.kind === 'area'
   return {
@@ -134,7 +158,7 @@ function line(frame: Frame, key: string, look: PlotLook): uPlot.Series {
       filter: (plot, index) => isolatedPoints(plot.data[index] as (number | null)[]),
     },
     value: '',
-    label: frame.series.find((series) => series.key === key)?.name ?? key,
+    label: series.name,
   }
 }
 
@@ -143,7 +167,8 @@ function bandFill(frame: Frame, upper: number, look: PlotLook): string {
   return series ? withOpacity(colourOf(series.key, look), 0.4) : ''
 }
 
-function cursor(group: string | undefined, events: PlotEvents): uPlot.Cursor {
+/** Crosshair, selection by dragging, the way back by a double click. */
+export function cursor(group: string | undefined, events: PlotEvents): uPlot.Cursor {
   return {
     y: false,
     points: { size: 7, width: 1.5 },
@@ -159,7 +184,8 @@ function cursor(group: string | undefined, events: PlotEvents): uPlot.Cursor {
   }
 }
 
-function reportSelection(plot: uPlot, events: PlotEvents): void {
+/** Tells what was selected and takes the selection away. */
+export function reportSelection(plot: uPlot, events: PlotEvents): void {
   const { left, width } = plot.select
   if (width < SELECT_MIN_PX) return
   const from = plot.posToVal(left, 'x')

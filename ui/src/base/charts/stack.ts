@@ -33,13 +33,15 @@ function plain(series: ChartSeries, hidden: ReadonlySet<string>): (number | null
  * nothing there; only where none has one does the pile have a gap.
  */
 function pile(frame: Frame, hidden: ReadonlySet<string>): { columns: Columns; bands: Bands } {
-  const shown = frame.series.filter((series) => !hidden.has(series.key))
+  const shown = frame.series.filter((one) => !hidden.has(one.key) && !one.earlierOf)
   const present = frame.times.map((_, at) => shown.some((one) => finite(one.values[at] ?? null)))
   const floor = new Array<number>(frame.times.length).fill(0)
   const bands: Bands = []
   let below = 0
   const columns = frame.series.map((series, index) => {
     if (hidden.has(series.key)) return series.values.map(() => null)
+    // What was earlier is a line over the pile, no part of it.
+    if (series.earlierOf) return plain(series, hidden)
     const heights = series.values.map((value, at) => {
       if (!present[at]) return null
       const height = (floor[at] ?? 0) + (finite(value) ? value : 0)

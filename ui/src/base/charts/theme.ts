@@ -1,9 +1,12 @@
 /** The colours of the present theme as plain values, for drawing on a canvas. */
 import { onBeforeUnmount, onMounted, readonly, shallowRef, type Ref } from 'vue'
+import { HEAT_LEVELS } from './heat'
 import { SERIES_COLOURS, tokenValue } from './palette'
 
 export interface ChartTheme {
   series: string[]
+  /** From little to much. */
+  ramp: string[]
   grid: string
   axis: string
   surface: string
@@ -15,8 +18,10 @@ export interface ChartTheme {
 
 function readTheme(): ChartTheme {
   const numbers = Array.from({ length: SERIES_COLOURS }, (_, slot) => slot + 1)
+  const levels = Array.from({ length: HEAT_LEVELS }, (_, level) => level + 1)
   return {
     series: numbers.map((number) => tokenValue(`--om-series-${number}`)),
+    ramp: levels.map((level) => tokenValue(`--om-ramp-${level}`)),
     grid: tokenValue('--om-chart-grid'),
     axis: tokenValue('--om-chart-axis'),
     surface: tokenValue('--om-surface'),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { catalogueOf, searchCatalogue, sendersQuery } from './catalogue'
+import { catalogueOf, searchCatalogue, sendersOf, sendersQuery } from './catalogue'
 
 const about = (type: string, help = '') => [{ type, help, unit: '' }]
 const metadata = {
@@ -76,10 +76,25 @@ describe('the catalogue', () => {
     expect(found('nothing like it')).toEqual([])
   })
 
+  it('tells senders by job, those that send most first', () => {
+    const count = (job: string, instance: string, series: number) => ({ job, instance, series })
+    expect(sendersOf([count('a', '1', 2), count('b', '2', 9), count('a', '3', 4)])).toEqual([
+      { job: 'b', series: 9, targets: [{ instance: '2', series: 9 }] },
+      {
+        job: 'a',
+        series: 6,
+        targets: [
+          { instance: '3', series: 4 },
+          { instance: '1', series: 2 },
+        ],
+      },
+    ])
+  })
+
   it('asks who sends all parts', () => {
-    expect(sendersQuery(['load'])).toBe('sort_desc(count by (job) (load))')
+    expect(sendersQuery(['load'])).toBe('topk(200, count by (job, instance) (load))')
     expect(sendersQuery(['a_sum', 'a_count'])).toBe(
-      'sort_desc(count by (job) ({__name__=~"a_sum|a_count"}))',
+      'topk(200, count by (job, instance) ({__name__=~"a_sum|a_count"}))',
     )
   })
 })

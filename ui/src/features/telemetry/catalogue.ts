@@ -19,6 +19,9 @@ export interface CatalogueEntry {
   query: string
 }
 
+/** Targets beyond are not listed; the page of series tells of all. */
+export const SENDERS_MAX = 200
+
 const PARTS = /_(?:bucket|sum|count)$/
 /** How far a rate looks back. */
 const WINDOW = '5m'
@@ -97,10 +100,34 @@ function holds(hay: string, words: readonly string[]): boolean {
   return words.every((word) => hay.includes(word))
 }
 
-/** How many series each job sends of the metric. */
+/** How many series each target sends of the metric, for the targets that send most. */
 export function sendersQuery(members: readonly string[]): string {
   const [only] = members
   const selector =
     members.length === 1 && only ? metricSelector(only) : `{${oneOf('__name__', members)}}`
-  return `sort_desc(count by (job) (${selector}))`
+  return `topk(${SENDERS_MAX}, count by (job, instance) (${selector}))`
+}
+
+/** A job with its targets; those that send most stand first. */
+export interface Sender {
+  job: string
+  series: number
+  targets: { instance: string; series: number }[]
+}
+
+/** Counts per target by job. */
+export function sendersOf(
+  counts: readonly { job: string; instance: string; series: number }[],
+): Sender[] {
+  const jobs = new Map<string, Sender>()
+  for (const { job, instance, series } of counts) {
+    const sender = jobs.get(job) ?? { job, series: 0, targets: [] }
+    sender.series += series
+    sender.targets.push({ instance, series })
+    jobs.set(job, sender)
+  }
+  for (const { targets } of jobs.values()) {
+    targets.sort((a, b) => b.series - a.series || (a.instance < b.instance ? -1 : 1))
+  }
+  return [...jobs.values()].sort((a, b) => b.series - a.series || (a.job < b.job ? -1 : 1))
 }

@@ -87,12 +87,15 @@ describe('host list', () => {
 describe('state of the metrics page', () => {
   const full: state.MetricsState = {
     queries: [
-      { expression: 'up', off: false },
-      { expression: 'sum(x) # a\n+ 1', off: true },
+      { expression: 'up', off: false, form: true },
+      { expression: 'sum(x) # a\n+ 1', off: true, form: false },
     ],
-    mode: 'table',
+    mode: 'heat',
     kind: 'stacked',
     stepS: 90,
+    compareMs: 86_400_000,
+    exemplars: true,
+    scale: 'even',
   }
 
   it('survives the URL', () => {
@@ -103,7 +106,7 @@ describe('state of the metrics page', () => {
 
   it('is one empty row without a URL, and writes nothing', () => {
     const empty = state.stateOf({})
-    expect(empty.queries).toEqual([{ expression: '', off: false }])
+    expect(empty.queries).toEqual([{ expression: '', off: false, form: false }])
     expect(state.queryOf(empty)).toEqual({})
   })
 

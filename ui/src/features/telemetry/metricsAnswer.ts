@@ -1,15 +1,19 @@
 /** From the answers of the Metrics page to one chart, tables and files. Pure. */
-import type { QueryResult } from '@/api/prometheus'
+import type { NativeHistogram, QueryResult } from '@/api/prometheus'
 import { rowsText } from '@/base/charts/csv'
 import {
   alignSeries,
   distinctLabels,
+  gridTimes,
   labelText,
+  type ChartSeries,
   type Frame,
   type Grid,
   type RawSeries,
 } from '@/base/charts/frame'
+import { holdsBuckets } from '@/base/charts/heat'
 import { unitOfMetric, type Unit } from '@/base/charts/units'
+import { durationText } from './metricsState'
 import { metricNames } from './promql'
 
 /** More lines in one chart cannot be told apart and slow the page down. */
@@ -21,6 +25,9 @@ export interface RowAnswer {
   expression: string
   grid: Grid
   result: QueryResult
+  /** The same of a period that lies `compareMs` earlier. */
+  earlier?: QueryResult
+  compareMs?: number
 }
 
 /** What it took: shown under each query. */
@@ -31,7 +38,10 @@ export interface AnswerSize {
 
 export function sizeOf(result: QueryResult): AnswerSize {
   if (result.resultType === 'matrix') {
-    const samples = result.result.reduce((sum, series) => sum + series.values.length, 0)
+    const samples = result.result.reduce(
+      (sum, { values, histograms }) => sum + values.length + (histograms?.length ?? 0),
+      0,
+    )
     return { series: result.result.length, samples }
   }
   if (result.resultType === 'vector') {
@@ -53,24 +63,75 @@ export function chartFrame(answers: readonly RowAnswer[]): { frame: Frame; cut: 
     endMs: Math.max(...grids.map((one) => one.endMs)),
     stepS: stepS ?? 1,
   }
-  const frames = same.map((answer) => rowFrame({ ...answer, grid }, answers.length > 1))
-  const series = frames.flatMap((frame) => frame.series)
+  const rows = same.map((answer) => rowSeries({ ...answer, grid }, answers.length > 1))
+  const present = rows.flatMap((row) => row.present)
+  const shown = present.slice(0, SERIES_MAX)
+  const keys = new Set(shown.map((one) => one.key))
+  const gone = new Set(present.slice(SERIES_MAX).map((one) => one.key))
+  const earlier = rows
+    .flatMap((row) => row.earlier)
+    .filter(({ earlierOf = '' }) => keys.has(earlierOf) || !gone.has(earlierOf))
+    .slice(0, SERIES_MAX)
   return {
-    frame: { times: frames[0]?.times ?? [], series: series.slice(0, SERIES_MAX) },
-    cut: Math.max(0, series.length - SERIES_MAX),
+    frame: { times: gridTimes(grid), series: [...shown, ...earlier] },
+    cut: Math.max(0, present.length - SERIES_MAX),
   }
 }
 
-function rowFrame(answer: RowAnswer, several: boolean): Frame {
-  const raw = answer.result.resultType === 'matrix' ? answer.result.result : []
-  const frame = alignSeries(raw, answer.grid, naming(raw, answer.expression))
-  const series = frame.series.map((one) => ({
+function rowSeries(
+  answer: RowAnswer,
+  several: boolean,
+): { present: ChartSeries[]; earlier: ChartSeries[] } {
+  const raw = matrixOf(answer.result)
+  const before = matrixOf(answer.earlier)
+  const name = naming([...raw, ...before], answer.expression)
+  // The key holds the expression, so that a series keeps its colour when rows move.
+  const known = (one: ChartSeries): ChartSeries => ({
     ...one,
-    // The key holds the expression, so that a series keeps its colour when rows move.
     key: `${answer.expression} ${one.key}`,
     name: several ? `${answer.letter} ${one.name}` : one.name,
+  })
+  const { grid, compareMs = 0 } = answer
+  const then = {
+    startMs: grid.startMs - compareMs,
+    endMs: grid.endMs - compareMs,
+    stepS: grid.stepS,
+  }
+  return {
+    present: alignSeries(raw, grid, name).series.map(known),
+    earlier: alignSeries(before, then, name).series.map(known).map(asEarlier(compareMs)),
+  }
+}
+
+/** The same series in the earlier period: drawn in the same colour, paler and dashed. */
+function asEarlier(compareMs: number) {
+  const by = durationText(compareMs / 1000)
+  return (series: ChartSeries): ChartSeries => {
+    const { key, name } = series
+    return {
+      ...series,
+      key: `${key} earlier`,
+      name: `${name} (-${by})`,
+      colourKey: key,
+      earlierOf: key,
+    }
+  }
+}
+
+/** True when a range answer of the same expression could be drawn as a heat map. */
+export function offersHeat(result: QueryResult): boolean {
+  if (result.resultType === 'matrix') return holdsBuckets(result.result)
+  if (result.resultType !== 'vector' || result.result.length === 0) return false
+  return result.result.every((one) => one.histogram ?? one.metric.le !== undefined)
+}
+
+/** Series of a range answer as numbers; a series of histograms as their counts. */
+function matrixOf(result: QueryResult | undefined): RawSeries[] {
+  if (result?.resultType !== 'matrix') return []
+  return result.result.map(({ metric, values, histograms }) => ({
+    metric,
+    values: values.length > 0 ? values : (histograms ?? []).map(([at, one]) => [at, one.count]),
   }))
-  return { times: frame.times, series }
 }
 
 /** Names that show only what tells the series apart; the expression when nothing does. */
@@ -122,9 +183,17 @@ function labelled(
     return result.result.map((one) => ({ labels: one.metric, value: rangeText(one.values) }))
   }
   if (result.resultType === 'vector') {
-    return result.result.map((one) => ({ labels: one.metric, value: one.value[1] }))
+    return result.result.map((one) => ({
+      labels: one.metric,
+      value: one.histogram ? histogramText(one.histogram[1]) : one.value[1],
+    }))
   }
   return undefined
+}
+
+/** A histogram in one line, as `count 12, sum 3.4`. */
+function histogramText({ count, sum }: NativeHistogram): string {
+  return `count ${count}, sum ${sum}`
 }
 
 /** The metric's name stands first. */

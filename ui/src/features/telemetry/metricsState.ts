@@ -2,14 +2,20 @@
 import type { LocationQuery, LocationQueryRaw, LocationQueryValue } from 'vue-router'
 import { parseDuration } from '@/shell/timeGrammar'
 
-export type MetricsMode = 'chart' | 'table'
+export const MODES = ['chart', 'heat', 'table'] as const
+export type MetricsMode = (typeof MODES)[number]
 export type MetricsKind = 'line' | 'area' | 'stacked'
+/** How the bounds of buckets lie on the axis: each bucket alike, or by their value. */
+export const HEAT_SCALES = ['even', 'log', 'linear'] as const
+export type HeatScale = (typeof HEAT_SCALES)[number]
 
 /** One row of the page. */
 export interface MetricsQuery {
   expression: string
   /** Not drawn and not asked for. */
   off: boolean
+  /** Shown as a form instead of text. */
+  form: boolean
 }
 
 export interface MetricsState {
@@ -18,6 +24,12 @@ export interface MetricsState {
   kind: MetricsKind
   /** Seconds, or 0 for one that fits the width. */
   stepS: number
+  /** How much earlier the period is that is drawn beside, in milliseconds; 0 for none. */
+  compareMs: number
+  /** Whether exemplars are drawn. */
+  exemplars: boolean
+  /** Undefined leaves the choice to what the bounds are like. */
+  scale: HeatScale | undefined
 }
 
 /** More rows are refused: each one is a request per refresh. */
@@ -25,24 +37,36 @@ export const QUERIES_MAX = 12
 /** Longer expressions do not fit into a URL that every proxy takes. */
 const EXPRESSION_MAX = 4_000
 
+/** Periods offered for comparing. */
+export const COMPARE_CHOICES = ['1h', '1d', '7d'] as const
+
 /** Steps offered by hand, in the notation of durations. */
 export const STEP_CHOICES = ['5s', '15s', '30s', '1m', '5m', '15m', '1h', '6h', '1d'] as const
 
 /** Reads the state from the URL; without one, a single empty row. */
 export function stateOf(query: LocationQuery): MetricsState {
   const expressions = texts(query.q).slice(0, QUERIES_MAX)
-  const off = new Set(texts(query.off).flatMap((text) => text.split(',')))
-  const queries = expressions.map((expression, index) => ({
-    expression: expression.slice(0, EXPRESSION_MAX),
-    off: off.has(String(index)),
-  }))
+  const off = numbers(query.off)
+  const form = numbers(query.form)
+  const rows = expressions.length > 0 ? expressions : ['']
   const kind = texts(query.kind)[0]
   return {
-    queries: queries.length > 0 ? queries : [{ expression: '', off: false }],
-    mode: texts(query.mode)[0] === 'table' ? 'table' : 'chart',
+    queries: rows.map((expression, index) => ({
+      expression: expression.slice(0, EXPRESSION_MAX),
+      off: off.has(index),
+      form: form.has(index),
+    })),
+    mode: MODES.find((mode) => mode === texts(query.mode)[0]) ?? 'chart',
     kind: kind === 'area' || kind === 'stacked' ? kind : 'line',
     stepS: (parseDuration(texts(query.step)[0] ?? '') ?? 0) / 1000,
+    compareMs: parseDuration(texts(query.compare)[0] ?? '') ?? 0,
+    exemplars: texts(query.exemplars)[0] === '1',
+    scale: HEAT_SCALES.find((scale) => scale === texts(query.scale)[0]),
   }
+}
+
+function numbers(value: LocationQuery[string] | undefined): Set<number> {
+  return new Set(texts(value).flatMap((text) => text.split(',').map(Number)))
 }
 
 /** The state as URL parameters, without what is at its default. */
@@ -52,9 +76,14 @@ export function queryOf(state: MetricsState): LocationQueryRaw {
   if (expressions.some((expression) => expression !== '')) query.q = expressions
   const off = state.queries.flatMap((one, index) => (one.off ? [index] : []))
   if (off.length > 0) query.off = off.join(',')
+  const form = state.queries.flatMap((one, index) => (one.form ? [index] : []))
+  if (form.length > 0) query.form = form.join(',')
   if (state.mode !== 'chart') query.mode = state.mode
   if (state.kind !== 'line') query.kind = state.kind
   if (state.stepS > 0) query.step = durationText(state.stepS)
+  if (state.compareMs > 0) query.compare = durationText(state.compareMs / 1000)
+  if (state.exemplars) query.exemplars = '1'
+  if (state.scale) query.scale = state.scale
   return query
 }
 

@@ -47,3 +47,12 @@ export function metricNames(expression: string): string[] {
   const names = [...found].map((match) => match[1] as string)
   return [...new Set(names)]
 }
+
+/** Words of an expression that may be names of metrics: no labels, no functions. */
+export function metricWords(expression: string): string[] {
+  const bare = expression
+    .replaceAll(/"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`/g, '""')
+    .replaceAll(/\{[^}]*\}|\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, ' ')
+  const found = bare.matchAll(/\b[a-zA-Z_:][\w:]*\b(?!\s*\()/g)
+  return [...new Set([...found].map(([word]) => word))].filter((word) => word.includes('_'))
+}

@@ -256,53 +256,6 @@ function readings(result: QueryResult): Reading[] {
   }))
 }
 
-/** What one query of the Metrics page asks for. */
-export interface MetricsAsk {
-  expression: string
-  mode: 'chart' | 'table'
-  grid: Grid
-  /** Instant of the table in milliseconds. */
-  atMs: number
-}
-
-/** An answer with what it took to get it. */
-export interface MetricsAnswer {
-  ask: MetricsAsk
-  result: QueryResult
-  warnings: string[]
-  tookMs: number
-}
-
-/** Runs one query of the Metrics page. */
-export async function runMetricsQuery(
-  ask: MetricsAsk,
-  signal: AbortSignal,
-): Promise<MetricsAnswer> {
-  const started = performance.now()
-  const answer =
-    ask.mode === 'chart'
-      ? await queryRange(ask.expression, ask.grid, signal)
-      : await queryInstant(ask.expression, ask.atMs, signal)
-  return {
-    ask,
-    result: answer.data,
-    warnings: [...answer.warnings, ...answer.infos],
-    tookMs: performance.now() - started,
-  }
-}
-
-/** Runs a query of the Metrics page whenever what it asks for changes. */
-export function useMetricsQuery(ask: MaybeRefOrGetter<MetricsAsk>) {
-  const query = useQuery({
-    queryKey: ['metrics', computed(() => toValue(ask))],
-    enabled: () => toValue(ask).expression.trim() !== '',
-    gcTime: WINDOW_GC_MS,
-    retry: false,
-    queryFn: ({ signal }) => runMetricsQuery(toValue(ask), signal),
-  })
-  return { ...query, kept: useKept(query, () => toValue(ask).expression + toValue(ask).mode) }
-}
-
 /** Help and type of every metric; changes rarely. */
 export function useMetadata() {
   return useQuery({

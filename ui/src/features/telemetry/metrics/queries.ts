@@ -1,11 +1,23 @@
 /** What only the parts of the Metrics page ask the server for. */
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
-import { formatQuery, labelValues, queryInstant, sampleValue } from '@/api/prometheus'
+import {
+  formatQuery,
+  labelValues,
+  queryExemplars,
+  queryInstant,
+  queryRange,
+  sampleValue,
+  type QueryResult,
+} from '@/api/prometheus'
+import type { Grid } from '@/base/charts/frame'
 import { useTimeRange } from '@/shell/timeRange'
-import { sendersQuery } from '../catalogue'
+import { sendersOf, sendersQuery, type Sender } from '../catalogue'
+import { useKept } from '../kept'
 
 const NAMES_FRESH_MS = 60_000
+/** Answers of earlier windows are of no use; keeping them would only fill memory. */
+const WINDOW_GC_MS = 15_000
 
 /** The expression laid out; an `ApiError` that tells the place when it is wrong. */
 export function formatExpression(expression: string): Promise<string> {
@@ -23,12 +35,6 @@ export function useMetricNames() {
   })
 }
 
-/** A job and how many series of a metric it sends at present. */
-export interface Sender {
-  job: string
-  series: number
-}
-
 /** Who sends a metric that is stored under these names. */
 export function useSenders(members: MaybeRefOrGetter<readonly string[]>) {
   return useQuery({
@@ -38,10 +44,104 @@ export function useSenders(members: MaybeRefOrGetter<readonly string[]>) {
     queryFn: async ({ signal }): Promise<Sender[]> => {
       const { data } = await queryInstant(sendersQuery(toValue(members)), undefined, signal)
       if (data.resultType !== 'vector') return []
-      return data.result.map(({ metric, value }) => ({
-        job: metric.job ?? '',
-        series: sampleValue(value[1]),
-      }))
+      return sendersOf(
+        data.result.map(({ metric, value }) => ({
+          job: metric.job ?? '',
+          instance: metric.instance ?? '',
+          series: sampleValue(value[1]),
+        })),
+      )
     },
   })
+}
+
+/** What one query of the Metrics page asks for. */
+export interface MetricsAsk {
+  expression: string
+  /** Whether over the range or at one instant. */
+  mode: 'chart' | 'table'
+  grid: Grid
+  /** How much earlier the same is asked for once more, in milliseconds; 0 for not at all. */
+  compareMs: number
+  /** Instant of the table in milliseconds. */
+  atMs: number
+}
+
+/** An answer with what it took to get it. */
+export interface MetricsAnswer {
+  ask: MetricsAsk
+  result: QueryResult
+  /** The same of the earlier period, with the times of then. */
+  earlier?: QueryResult
+  /** Why there is no answer of the earlier period. */
+  earlierError?: unknown
+  warnings: string[]
+  tookMs: number
+}
+
+/** Runs one query of the Metrics page. */
+export async function runMetricsQuery(
+  ask: MetricsAsk,
+  signal: AbortSignal,
+): Promise<MetricsAnswer> {
+  const started = performance.now()
+  if (ask.mode === 'table') {
+    const { data, warnings, infos } = await queryInstant(ask.expression, ask.atMs, signal)
+    const tookMs = performance.now() - started
+    return { ask, result: data, warnings: [...warnings, ...infos], tookMs }
+  }
+  const before =
+    ask.compareMs > 0 ? queryRange(ask.expression, earlierGrid(ask), signal) : undefined
+  const [now, then] = await Promise.allSettled([
+    queryRange(ask.expression, ask.grid, signal),
+    before,
+  ])
+  if (now.status === 'rejected') throw now.reason
+  return {
+    ask,
+    result: now.value.data,
+    earlier: then.status === 'fulfilled' ? then.value?.data : undefined,
+    // The present is worth showing without the past.
+    earlierError: then.status === 'rejected' ? then.reason : undefined,
+    warnings: [...now.value.warnings, ...now.value.infos],
+    tookMs: performance.now() - started,
+  }
+}
+
+/** The grid of a question as far back as it compares. */
+function earlierGrid({ grid, compareMs }: MetricsAsk): Grid {
+  const { startMs, endMs, stepS } = grid
+  return { startMs: startMs - compareMs, endMs: endMs - compareMs, stepS }
+}
+
+/** Runs a query of the Metrics page whenever what it asks for changes. */
+export function useMetricsQuery(ask: MaybeRefOrGetter<MetricsAsk>) {
+  const query = useQuery({
+    queryKey: ['metrics', computed(() => toValue(ask))],
+    enabled: () => toValue(ask).expression.trim() !== '',
+    gcTime: WINDOW_GC_MS,
+    retry: false,
+    queryFn: ({ signal }) => runMetricsQuery(toValue(ask), signal),
+  })
+  return { ...query, kept: useKept(query, () => toValue(ask).expression + toValue(ask).mode) }
+}
+
+/** Of how many queries exemplars are asked for at once. */
+const EXEMPLAR_QUERIES_MAX = 6
+
+/** Exemplars of the series that expressions read in the shown range; none for an empty list. */
+export function useExemplars(expressions: MaybeRefOrGetter<readonly string[]>) {
+  const time = useTimeRange()
+  const query = useQuery({
+    queryKey: ['exemplars', computed(() => toValue(expressions)), () => time.window],
+    enabled: () => toValue(expressions).length > 0,
+    gcTime: WINDOW_GC_MS,
+    retry: false,
+    queryFn: async ({ signal }) => {
+      const asked = toValue(expressions).slice(0, EXEMPLAR_QUERIES_MAX)
+      const answers = asked.map((expression) => queryExemplars(expression, time.window, signal))
+      return (await Promise.all(answers)).flat()
+    },
+  })
+  return { ...query, kept: useKept(query, () => JSON.stringify(toValue(expressions))) }
 }
