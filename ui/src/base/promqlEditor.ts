@@ -33,36 +33,48 @@ const API = '/prometheus'
 const LOOKBACK_MS = 24 * 3_600_000
 const FRESH_MS = 60_000
 
-/** A part of the text that the server refused. */
+/** A part of the text, in UTF-16 units. */
 export interface Mark {
   from: number
   to: number
 }
 
-const setMark = StateEffect.define<Mark | undefined>()
+/** A mark that stays until the text changes or another one is set. */
+function markField(className: string) {
+  const set = StateEffect.define<Mark | undefined>()
+  const field = StateField.define<DecorationSet>({
+    create: () => Decoration.none,
+    update(marks, transaction) {
+      // What is being rewritten is no longer what the mark spoke of.
+      let next = transaction.docChanged ? Decoration.none : marks
+      for (const effect of transaction.effects) {
+        if (!effect.is(set)) continue
+        next = marksFor(effect.value, transaction.state.doc.length, className)
+      }
+      return next
+    },
+    provide: (field) => EditorView.decorations.from(field),
+  })
+  return { set, field }
+}
 
-const faultMark = StateField.define<DecorationSet>({
-  create: () => Decoration.none,
-  update(marks, transaction) {
-    // What is being rewritten is no longer what the server spoke of.
-    let next = transaction.docChanged ? Decoration.none : marks
-    for (const effect of transaction.effects) {
-      if (effect.is(setMark)) next = marksFor(effect.value, transaction.state.doc.length)
-    }
-    return next
-  },
-  provide: (field) => EditorView.decorations.from(field),
-})
-
-function marksFor(mark: Mark | undefined, length: number): DecorationSet {
+function marksFor(mark: Mark | undefined, length: number, className: string): DecorationSet {
   if (!mark || mark.from >= Math.min(mark.to, length)) return Decoration.none
-  const decoration = Decoration.mark({ class: 'cm-fault' })
+  const decoration = Decoration.mark({ class: className })
   return Decoration.set([decoration.range(mark.from, Math.min(mark.to, length))])
 }
 
+const faultMark = markField('cm-fault')
+const partMark = markField('cm-part')
+
 /** Underlines what the server refused; nothing when `mark` is undefined. */
 export function showMark(view: EditorView, mark: Mark | undefined): void {
-  view.dispatch({ effects: setMark.of(mark) })
+  view.dispatch({ effects: faultMark.set.of(mark) })
+}
+
+/** Brings out a part of the text; nothing when `mark` is undefined. */
+export function showPart(view: EditorView, mark: Mark | undefined): void {
+  view.dispatch({ effects: partMark.set.of(mark) })
 }
 
 /** Puts another layout of the text in its place; one undo brings the old one back. */
@@ -106,6 +118,11 @@ const look = EditorView.theme({
     textDecoration: 'underline wavy var(--om-critical)',
     textUnderlineOffset: '3px',
     backgroundColor: 'var(--om-critical-soft)',
+  },
+  '.cm-part': {
+    backgroundColor: 'var(--om-selected)',
+    outline: '1px solid var(--om-accent)',
+    borderRadius: '2px',
   },
   '.cm-tooltip': {
     backgroundColor: 'var(--om-surface)',
@@ -185,7 +202,8 @@ export function editorExtensions(setup: EditorSetup): {
     promql.asExtension(),
     syntaxHighlighting(colours),
     look,
-    faultMark,
+    faultMark.field,
+    partMark.field,
     typeOver,
     EditorView.lineWrapping,
     EditorState.allowMultipleSelections.of(false),

@@ -1,5 +1,6 @@
 /** Turns what a chart should look like into the options of the plotting library. */
 import type uPlot from 'uplot'
+import { isComparison } from './compare'
 import { isolatedPoints, type ChartSeries, type Frame } from './frame'
 import { withOpacity } from './palette'
 import { valueRange, type Bands } from './stack'
@@ -65,7 +66,8 @@ export function plotOptions(
       series: [upper, lower],
       fill: bandFill(frame, upper, look),
     })),
-    focus: { alpha: 0.25 },
+    // The earlier twin of the series at hand must stay readable.
+    focus: { alpha: isComparison(frame) ? 0.6 : 0.25 },
     cursor: cursor(group, events),
     hooks: {
       draw: [(plot) => drawThresholds(plot, look), () => events.drawn?.()],

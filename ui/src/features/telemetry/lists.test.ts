@@ -262,6 +262,7 @@ describe('answers', () => {
     node_load1: [{ type: 'gauge', help: 'Load.', unit: '' }],
     rx_bytes: [{ type: 'counter', help: 'Received.', unit: '' }],
     mem_bytes: [{ type: 'gauge', help: 'Memory.', unit: '' }],
+    x_seconds: [{ type: 'histogram', help: 'Time.', unit: '' }],
   }
 
   it('finds help also for names with a suffix', () => {
@@ -277,6 +278,7 @@ describe('answers', () => {
     ['sum(rate(rx_bytes_total[5m]))', 'bytes_per_s'],
     ['mem_bytes / mem_bytes', 'none'],
     ['count(mem_bytes)', 'none'],
+    ['histogram_quantile(0.9, sum by (le) (rate(x_seconds_bucket[5m])))', 'seconds'],
     ['node_load1', 'none'],
   ])('gives %s the unit %s', (expression, unit) => {
     expect(unitOfExpression(expression, metadata)).toBe(unit)

@@ -240,6 +240,8 @@ function lookUp(name: string, metadata: Metadata) {
   return metadata[name]?.[0] ?? metadata[name.replace(SUFFIXES, '')]?.[0]
 }
 
+/** Functions of a histogram that give back what was counted in its buckets. */
+const MEASURES = /^[\s(]*histogram_(?:quantile|avg|stddev)\s*\(/
 const RATES = /\b(?:rate|irate|deriv)\s*\(/
 const SHARES = /\/|\bquantile\s*\(|\bbool\b|\bcount\b|\btopk\b.*\//
 
@@ -251,8 +253,13 @@ export function unitOfExpression(expression: string, metadata: Metadata): Unit {
   const names = [...new Set([...metricNames(expression), ...words])].filter(
     (name) => metadata[name] || metadata[name.replace(SUFFIXES, '')],
   )
+  const measures = MEASURES.test(expression)
   const units = new Set(
-    names.map((name) => unitOfMetric(name, lookUp(name, metadata)?.type, RATES.test(expression))),
+    names.map((name) =>
+      measures
+        ? unitOfMetric(name.replace(/_bucket$/, ''))
+        : unitOfMetric(name, lookUp(name, metadata)?.type, RATES.test(expression)),
+    ),
   )
   const [only] = units
   return units.size === 1 && only ? only : 'none'

@@ -2,7 +2,7 @@
 import type { LocationQuery, LocationQueryRaw, LocationQueryValue } from 'vue-router'
 import { parseDuration } from '@/shell/timeGrammar'
 
-export const MODES = ['chart', 'heat', 'table'] as const
+export const MODES = ['chart', 'heat', 'table', 'analysis'] as const
 export type MetricsMode = (typeof MODES)[number]
 export type MetricsKind = 'line' | 'area' | 'stacked'
 /** How the bounds of buckets lie on the axis: each bucket alike, or by their value. */

@@ -1,6 +1,7 @@
 /** What only the parts of the Metrics page ask the server for. */
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
+import { fetchJson } from '@/api/client'
 import {
   formatQuery,
   labelValues,
@@ -12,6 +13,7 @@ import {
 } from '@/api/prometheus'
 import type { Grid } from '@/base/charts/frame'
 import { useTimeRange } from '@/shell/timeRange'
+import type { QueryAnalysis } from '../analysis'
 import { sendersOf, sendersQuery, type Sender } from '../catalogue'
 import { useKept } from '../kept'
 
@@ -144,4 +146,25 @@ export function useExemplars(expressions: MaybeRefOrGetter<readonly string[]>) {
     },
   })
   return { ...query, kept: useKept(query, () => JSON.stringify(toValue(expressions))) }
+}
+
+/** What an expression costs over a grid. The refresh of the page does not measure again. */
+export function useAnalysis(expression: () => string, grid: () => Grid) {
+  const time = useTimeRange()
+  return useQuery({
+    queryKey: ['analysis', computed(expression), () => grid().stepS, () => time.range],
+    staleTime: NAMES_FRESH_MS,
+    retry: false,
+    placeholderData: keepPreviousData,
+    queryFn: ({ signal }) => {
+      const { startMs, endMs, stepS } = grid()
+      const asked = new URLSearchParams({
+        query: expression(),
+        start: String(startMs / 1000),
+        end: String(endMs / 1000),
+        step: String(stepS),
+      })
+      return fetchJson<QueryAnalysis>(`/api/v1/metrics/analyze?${asked}`, { signal })
+    },
+  })
 }
