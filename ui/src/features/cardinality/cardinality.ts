@@ -4,7 +4,7 @@ import type { Counted, TsdbStatus } from '@/api/prometheus'
 import { isPlainMetric, labelRef, METRIC_NAME, quote } from '@/base/selector'
 
 /** The lists of the overview. */
-export const VIEWS = ['metrics', 'labels', 'pairs'] as const
+export const VIEWS = ['metrics', 'labels', 'pairs', 'sources'] as const
 export type View = (typeof VIEWS)[number]
 
 /** Narrows series down to those that have a label, with one value or with any. */
@@ -143,6 +143,8 @@ export interface ShareRow {
   share: number | null
   /** Bytes of the values of a label. */
   bytes?: number
+  /** How many of them are new. */
+  created?: number
 }
 
 /** Counts with their part of `whole`. */
@@ -155,9 +157,18 @@ export function shareRows(counted: readonly Counted[], whole: number | undefined
 }
 
 /** The rows of one list of the overview. */
-export function overviewRows(status: TsdbStatus, view: View): ShareRow[] {
+export function overviewRows(
+  status: TsdbStatus,
+  view: View,
+  created?: ReadonlyMap<string, number>,
+): ShareRow[] {
   const { numSeries, numLabelPairs } = status.headStats
-  if (view === 'metrics') return shareRows(status.seriesCountByMetricName, numSeries)
+  // Senders are no labels; they have a list of their own.
+  if (view === 'sources') return []
+  if (view === 'metrics') {
+    const rows = shareRows(status.seriesCountByMetricName, numSeries)
+    return rows.map((row) => ({ ...row, created: created?.get(row.name) }))
+  }
   if (view === 'pairs') {
     const pairs = status.seriesCountByLabelValuePair
     // Those of the metric's name are the list of metrics.

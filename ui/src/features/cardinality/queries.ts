@@ -1,6 +1,7 @@
 /** What the Cardinality page asks the server for. */
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
+import { fetchJson } from '@/api/client'
 import {
   labelNames,
   queryInstant,
@@ -17,6 +18,7 @@ import {
   selectorOf,
   type Condition,
 } from './cardinality'
+import type { CardinalityReport } from './sources'
 
 /** Items of each list of the overview. */
 export const ITEMS_MAX = 2_000
@@ -28,6 +30,18 @@ export function useTsdbStatus() {
   return useQuery({
     queryKey: ['cardinality', 'status'],
     queryFn: ({ signal }) => tsdbStatus(ITEMS_MAX, signal),
+    refetchInterval: REFRESH_MS,
+  })
+}
+
+/** Active series by metric or by sender, with how many of them are new, and the limits. */
+export function useCensus(by: 'metric' | 'source') {
+  return useQuery({
+    queryKey: ['cardinality', 'census', by],
+    queryFn: ({ signal }) =>
+      fetchJson<CardinalityReport>(`/api/v1/metrics/cardinality?by=${by}&limit=${ITEMS_MAX}`, {
+        signal,
+      }),
     refetchInterval: REFRESH_MS,
   })
 }
