@@ -170,7 +170,7 @@ function anyMatch(roll: Dice, set: boolean): Match {
 }
 
 function anyStep(roll: Dice, depth: number, first: boolean): Step {
-  const kind = roll.pick(['call', 'call', 'aggregate', 'number', depth < 2 ? 'query' : 'call'])
+  const kind = roll.pick(['call', 'call', 'aggregate', 'number', depth < 3 ? 'query' : 'call'])
   const bool = roll.chance(0.5)
   if (kind === 'call') {
     const step = newCall(roll.pick(FUNCTIONS).name)
@@ -281,7 +281,7 @@ describe('beyond the builder', () => {
     ['number', treeOf('1 + 2')],
     ['number', treeOf('17')],
     ['sign', { type: 'unaryExpr', op: '-', expr: up }],
-    ['depth', treeOf('a / (b / c)')],
+    ['depth', treeOf('a / (b / (c / d))')],
     ['other', { type: 'stringLiteral', val: 'text' }],
   ])('says why: %s', (reason, tree) => {
     expect(readTree(tree).beyond?.reason).toBe(reason)

@@ -79,7 +79,7 @@ export interface Built {
 }
 
 /** Queries may stand in queries so deep. */
-export const DEPTH_MAX = 2
+export const DEPTH_MAX = 3
 
 export function emptyBuilt(metric = ''): Built {
   return { metric, filters: [], offset: '', steps: [] }
