@@ -23,6 +23,7 @@ const SETTLE = { message: 'the page is loaded', timeout: 60_000, intervals: [50,
 const BROKEN = 'http://127.0.0.1:1/metrics'
 const RULES = 'node-utilisation'
 const CPU = '__name__%3Dnode_cpu_seconds_total'
+const BUCKETS = 'sum by (le) (rate(onemonitor_telemetry_scrape_seconds_bucket[1m]))'
 const QUERY = 'sum by (mode) (rate(node_cpu_seconds_total[1m]))'
 
 interface Stop {
@@ -121,6 +122,7 @@ async function furnishRules(context: BrowserContext): Promise<string> {
 
 function route(job: string, group: string): Stop[] {
   const q = encodeURIComponent(QUERY)
+  const buckets = encodeURIComponent(BUCKETS)
   return [
     { name: 'sign-in', path: '/sign-in', bare: true },
     { name: 'home', path: '/' },
@@ -130,10 +132,16 @@ function route(job: string, group: string): Stop[] {
     { name: 'metrics-empty', path: '/explore/metrics' },
     { name: 'metrics', path: `/explore/metrics?from=now-5m&to=now&q=${q}` },
     { name: 'metrics-table', path: `/explore/metrics?from=now-5m&to=now&mode=table&q=${q}` },
+    { name: 'metrics-form', path: `/explore/metrics?from=now-5m&to=now&form=0&q=${q}` },
+    { name: 'metrics-compare', path: `/explore/metrics?from=now-5m&to=now&compare=10s&q=${q}` },
+    { name: 'metrics-heat', path: `/explore/metrics?from=now-5m&to=now&mode=heat&q=${buckets}` },
+    { name: 'metrics-analysis', path: `/explore/metrics?from=now-5m&to=now&mode=analysis&q=${q}` },
+    { name: 'metrics-exemplars', path: `/explore/metrics?from=now-5m&to=now&exemplars=1&q=${q}` },
     { name: 'catalogue', path: '/explore/metrics', click: '[data-opens="catalogue"]' },
     { name: 'cardinality', path: '/explore/cardinality' },
     { name: 'cardinality-labels', path: '/explore/cardinality?view=labels' },
     { name: 'cardinality-pairs', path: '/explore/cardinality?view=pairs&search=job' },
+    { name: 'cardinality-sources', path: '/explore/cardinality?view=sources' },
     { name: 'cardinality-metric', path: `/explore/cardinality?where=${CPU}` },
     { name: 'cardinality-label', path: '/explore/cardinality?where=device&where=job%3Dnode' },
     { name: 'rules', path: '/rules' },
@@ -148,6 +156,7 @@ function route(job: string, group: string): Stop[] {
     { name: 'doctor-empty', path: '/targets/doctor' },
     { name: 'doctor', path: `/targets/doctor?url=${encodeURIComponent(BROKEN)}` },
     { name: 'system', path: '/system' },
+    { name: 'retention', path: `/retention?match=${encodeURIComponent('{job="node"}')}` },
     { name: 'api-docs', path: '/api-docs' },
     { name: 'account', path: '/account' },
     { name: 'account-sessions', path: '/account/sessions' },
