@@ -25,6 +25,15 @@ pub(crate) fn told(reason: &RejectReason) -> String {
     }
 }
 
+/// What was wrong in itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bad {
+    /// Histograms that are none.
+    pub histograms: u64,
+    /// Exemplars whose labels are wrong, or that have no place.
+    pub exemplars: u64,
+}
+
 /// Appends samples and counts what became of them.
 #[derive(Clone)]
 pub(crate) struct Intake {
@@ -77,7 +86,21 @@ impl Intake {
         for (code, count) in &appended.rejected_by_code {
             self.metrics.refused.with_label_values(&[source, code]).inc_by(*count);
         }
+        self.metrics.histograms.with_label_values(&[source]).inc_by(appended.histograms);
+        self.metrics.exemplars.with_label_values(&[source]).inc_by(appended.exemplars);
+        let dropped = appended.exemplars_dropped;
+        self.metrics.exemplars_dropped.with_label_values(&[source]).inc_by(dropped);
         Ok(appended)
+    }
+
+    /// Counts what came by `source` and was wrong in itself, so that the engine did not see it.
+    pub(crate) fn count_bad(&self, source: &str, bad: Bad) {
+        let Bad { histograms, exemplars } = bad;
+        if histograms > 0 {
+            let labels = [source, "bad_histogram"];
+            self.metrics.refused.with_label_values(&labels).inc_by(histograms);
+        }
+        self.metrics.exemplars_dropped.with_label_values(&[source]).inc_by(exemplars);
     }
 
     /// States what metrics mean.

@@ -58,6 +58,12 @@ pub(crate) struct IntakeMetrics {
     pub stored: IntCounterVec,
     /// Samples refused, by the way they came and the reason.
     pub refused: IntCounterVec,
+    /// Native histograms among the samples that are stored, by the way they came.
+    pub histograms: IntCounterVec,
+    /// Exemplars stored, by the way they came.
+    pub exemplars: IntCounterVec,
+    /// Exemplars dropped, by the way they came.
+    pub exemplars_dropped: IntCounterVec,
 }
 
 impl IntakeMetrics {
@@ -73,6 +79,21 @@ impl IntakeMetrics {
                 "Samples refused, by the way they came and the reason.",
                 &["source", "reason"],
             ),
+            histograms: metrics.counters(
+                "onemonitor_telemetry_histograms_stored_total",
+                "Native histograms among the samples that are stored, by the way they came.",
+                &["source"],
+            ),
+            exemplars: metrics.counters(
+                "onemonitor_telemetry_exemplars_stored_total",
+                "Exemplars stored, by the way they came.",
+                &["source"],
+            ),
+            exemplars_dropped: metrics.counters(
+                "onemonitor_telemetry_exemplars_dropped_total",
+                "Exemplars dropped, by the way they came: out of order, wrong or too many.",
+                &["source"],
+            ),
         }
     }
 }
@@ -84,7 +105,7 @@ pub(crate) struct ReceiveMetrics {
     pub requests: IntCounterVec,
     /// Bytes of bodies as they arrived.
     pub bytes: IntCounter,
-    /// What was received and has no store yet: exemplars, native histograms.
+    /// What was received and has no store.
     pub not_stored: IntCounterVec,
 }
 

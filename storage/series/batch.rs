@@ -168,6 +168,8 @@ pub struct Appended {
     pub rejected: u64,
     /// Series seen for the first time.
     pub new_series: u64,
+    /// Native histograms among the stored samples and those that were there already.
+    pub histograms: u64,
     /// Exemplars stored.
     pub exemplars: u64,
     /// Exemplars not stored: out of order, of no known series, too long, or more than memory may

@@ -2,6 +2,8 @@
 
 pub(crate) mod api;
 pub(crate) mod body;
+pub(crate) mod exemplar;
+pub(crate) mod histogram;
 mod import;
 mod influx;
 mod label_set;
@@ -87,14 +89,11 @@ fn store(packed: Body, shop: &Workshop<'_>) -> Result<()> {
     let plain = shop.unpack(packed, Packing::Snappy)?;
     let request = walk(&plain.bytes)
         .map_err(|broken| Error::invalid("receive.broken_protobuf", broken.to_string()))?;
-    shop.count_not_stored("exemplar", request.exemplars);
-    shop.count_not_stored("histogram", request.histograms);
     let mut refused = request.refused;
-    if !request.batch.is_empty() {
-        let batch = request.batch.from_source(shop.sender);
-        let appended = shop.intake.append_batch(&batch, PROTOCOL).map_err(refusal)?;
-        refused.add_appended(&appended, |_| String::new());
-    }
+    let batch = request.batch.from_source(shop.sender);
+    let appended = shop.intake.append_batch(&batch, PROTOCOL).map_err(refusal)?;
+    refused.add_appended(&appended, |_| String::new());
+    shop.intake.count_bad(PROTOCOL, request.bad);
     store_metadata(&request.metadata, shop.intake).map_err(refusal)?;
     refused_error(&refused).map_or(Ok(()), Err)
 }

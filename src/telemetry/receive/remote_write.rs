@@ -7,7 +7,8 @@ use metric::{EncodedLabels, METRIC_NAME, Metadata, MetricType};
 use series::{Appended, Batch, RejectReason};
 
 use super::protobuf::{Broken, Fields, Value};
-use crate::intake::told;
+use super::{exemplar, histogram};
+use crate::intake::{Bad, told};
 
 /// Reasons that an answer lists.
 const REASONS_SHOWN_MAX: usize = 10;
@@ -18,6 +19,10 @@ const LABEL_TAG: u8 = 0x0a;
 /// Bytes that a series with one sample takes in most bodies.
 const SERIES_BYTES: usize = 128;
 const BROKEN: &str = "its labels are broken protobuf";
+/// Bytes that the histograms of one request may take in memory.
+const HISTOGRAMS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Exemplars taken from one request.
+const EXEMPLARS_MAX: usize = 100_000;
 /// Longest text of metadata, in bytes.
 const METADATA_BYTES_MAX: usize = 4_096;
 
@@ -28,12 +33,14 @@ pub(crate) struct WriteRequest<'a> {
     pub batch: Batch<'a>,
     /// What metrics mean.
     pub metadata: Vec<(&'a str, Metadata)>,
-    /// Exemplars, which nothing stores yet.
-    pub exemplars: u64,
-    /// Samples of native histograms, which nothing stores yet.
-    pub histograms: u64,
     /// What was left out.
     pub refused: Refused,
+    /// What of it was wrong in itself, and exemplars left out.
+    pub bad: Bad,
+    /// What the histograms take in memory.
+    histograms_bytes: usize,
+    /// Exemplars taken.
+    exemplars: usize,
 }
 
 /// Samples that were not stored, and why.
@@ -118,6 +125,7 @@ fn walk_series<'a>(
     let mut fields = message;
     let labels = fields.take_run(LABEL_TAG)?;
     let before = request.batch.len();
+    let mut beside = Vec::new();
     while let Some((number, value)) = fields.next_field()? {
         match (number, value) {
             (1, _) => {
@@ -125,12 +133,20 @@ fn walk_series<'a>(
                 return walk_reordered(message, position, request);
             }
             (2, Value::Bytes(sample)) => request.push(labels, sample)?,
-            (3, Value::Bytes(_)) => request.exemplars += 1,
-            (4, Value::Bytes(_)) => request.histograms += 1,
+            (3, Value::Bytes(exemplar)) => beside.push(Beside::Exemplar(exemplar)),
+            (4, Value::Bytes(histogram)) => beside.push(Beside::Histogram(histogram)),
             _ => {}
         }
     }
-    Ok(())
+    // Those wait until the labels are known to lie together.
+    request.push_beside(labels, beside)
+}
+
+/// What a series has beside its numbers.
+#[derive(Clone, Copy)]
+enum Beside<'a> {
+    Exemplar(Fields<'a>),
+    Histogram(Fields<'a>),
 }
 
 /// A series whose labels do not come first, which is legal as long as they lie together.
@@ -140,7 +156,7 @@ fn walk_reordered<'a>(
     request: &mut WriteRequest<'a>,
 ) -> Result<(), Broken> {
     let mut labels: Option<&[u8]> = None;
-    let mut samples = Vec::new();
+    let (mut samples, mut beside) = (Vec::new(), Vec::new());
     let mut scattered = false;
     let mut fields = message;
     loop {
@@ -151,25 +167,72 @@ fn walk_reordered<'a>(
         }
         match fields.next_field()? {
             Some((2, Value::Bytes(sample))) => samples.push(sample),
+            Some((3, Value::Bytes(exemplar))) => beside.push(Beside::Exemplar(exemplar)),
+            Some((4, Value::Bytes(histogram))) => beside.push(Beside::Histogram(histogram)),
             Some(_) => {}
             None => break,
         }
     }
     if scattered {
         let name = || format!("series {}: its labels do not lie together", position + 1);
-        request.refused.add(samples.len() as u64, name);
+        let histograms = beside.iter().filter(|it| matches!(it, Beside::Histogram(_))).count();
+        request.refused.add((samples.len() + histograms) as u64, name);
+        request.bad.exemplars += (beside.len() - histograms) as u64;
         return Ok(());
     }
     for sample in samples {
         request.push(labels.unwrap_or_default(), sample)?;
     }
-    Ok(())
+    request.push_beside(labels.unwrap_or_default(), beside)
 }
 
 impl<'a> WriteRequest<'a> {
     fn push(&mut self, labels: &'a [u8], sample: Fields<'a>) -> Result<(), Broken> {
         let (timestamp_ms, value) = walk_sample(sample)?;
         self.batch.push(EncodedLabels(labels), timestamp_ms, value);
+        Ok(())
+    }
+
+    fn push_beside(&mut self, labels: &'a [u8], beside: Vec<Beside<'a>>) -> Result<(), Broken> {
+        for item in beside {
+            match item {
+                Beside::Exemplar(message) => self.push_exemplar(labels, message)?,
+                Beside::Histogram(message) => self.push_histogram(labels, message)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn push_exemplar(&mut self, labels: &'a [u8], message: Fields<'a>) -> Result<(), Broken> {
+        let found = exemplar::read(message)?.finish(0);
+        match found.filter(|_| self.exemplars < EXEMPLARS_MAX) {
+            Some(exemplar) => {
+                self.exemplars += 1;
+                self.batch.push_exemplar(EncodedLabels(labels), exemplar);
+            }
+            None => self.bad.exemplars += 1,
+        }
+        Ok(())
+    }
+
+    fn push_histogram(&mut self, labels: &'a [u8], message: Fields<'a>) -> Result<(), Broken> {
+        let (timestamp_ms, read) = histogram::read(message)?;
+        let labels = EncodedLabels(labels);
+        let bytes = read.as_ref().map_or(0, |histogram| histogram.memory_bytes());
+        let full = self.histograms_bytes.saturating_add(bytes) > HISTOGRAMS_BYTES_MAX;
+        let reason = match read {
+            Ok(histogram) if !full => {
+                self.histograms_bytes += bytes;
+                self.batch.push_histogram(labels, timestamp_ms, histogram);
+                return Ok(());
+            }
+            Ok(_) => {
+                "the histograms of a request take more than 64 MiB, send fewer at a time".to_owned()
+            }
+            Err(reason) => reason,
+        };
+        self.bad.histograms += 1;
+        self.refused.add(1, || format!("{} at {timestamp_ms} ms: {reason}", labels.describe()));
         Ok(())
     }
 }

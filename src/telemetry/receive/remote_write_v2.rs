@@ -13,6 +13,8 @@ use kernel::caller::Caller;
 use kernel::error::{Error, Result};
 use metric::{METRIC_NAME, Metadata, MetricType};
 
+use super::exemplar::Found;
+use super::histogram;
 use super::import::cut;
 use super::label_set::LabelSet;
 use super::protobuf::{Broken, Fields, Value};
@@ -39,26 +41,31 @@ const EXEMPLARS_WRITTEN: HeaderName =
 
 /// Stores a request and answers, with the numbers written in the headers.
 pub(super) async fn receive(telemetry: &Telemetry, who: &Caller, request: Request) -> Response {
-    let (samples, outcome) = match store_body(telemetry, who, request).await {
-        Ok(written) => (written.samples, written.outcome),
-        Err(error) => (0, Err(error)),
-    };
-    let mut response = match outcome {
+    let stored = store_body(telemetry, who, request).await;
+    let written = stored.unwrap_or_else(|error| Written {
+        samples: 0,
+        histograms: 0,
+        exemplars: 0,
+        outcome: Err(error),
+    });
+    let mut response = match written.outcome {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => error.into_response(),
     };
     let headers = response.headers_mut();
-    headers.insert(SAMPLES_WRITTEN, HeaderValue::from(samples));
-    // Nothing stores these yet; a sender sees that they were not written.
-    headers.insert(HISTOGRAMS_WRITTEN, HeaderValue::from(0));
-    headers.insert(EXEMPLARS_WRITTEN, HeaderValue::from(0));
+    headers.insert(SAMPLES_WRITTEN, HeaderValue::from(written.samples));
+    headers.insert(HISTOGRAMS_WRITTEN, HeaderValue::from(written.histograms));
+    headers.insert(EXEMPLARS_WRITTEN, HeaderValue::from(written.exemplars));
     response
 }
 
 /// How much was written, and what was not.
 #[derive(Debug)]
 struct Written {
+    /// Numbers, and marks of the end of series.
     samples: u64,
+    histograms: u64,
+    exemplars: u64,
     outcome: Result<()>,
 }
 
@@ -99,12 +106,8 @@ fn store(body: &[u8], shop: &Workshop<'_>) -> Written {
         symbols: Vec::new(),
         refs: Vec::new(),
         metadata: HashMap::new(),
-        histograms: 0,
-        exemplars: 0,
     };
     let walked = walk.run(body);
-    shop.count_not_stored("histogram", walk.histograms);
-    shop.count_not_stored("exemplar", walk.exemplars);
     let metadata: Vec<(&str, Metadata)> = walk.metadata.into_iter().collect();
     // A body that breaks off was not meant like this: what is not stored yet stays out.
     let stored = walked.and_then(|()| Ok(walk.sink.flush()?));
@@ -116,7 +119,9 @@ fn store(body: &[u8], shop: &Workshop<'_>) -> Written {
             told.and(refused_error(&taken.refused).map_or(Ok(()), Err))
         }
     };
-    Written { samples: taken.stored + taken.duplicates, outcome }
+    let histograms = taken.histograms;
+    let samples = (taken.stored + taken.duplicates).saturating_sub(histograms);
+    Written { samples, histograms, exemplars: taken.exemplars, outcome }
 }
 
 struct Walk<'a, 'i> {
@@ -124,8 +129,6 @@ struct Walk<'a, 'i> {
     symbols: Vec<&'a [u8]>,
     refs: Vec<u32>,
     metadata: HashMap<&'a str, Metadata>,
-    histograms: u64,
-    exemplars: u64,
 }
 
 impl<'a> Walk<'a, '_> {
@@ -155,16 +158,15 @@ impl<'a> Walk<'a, '_> {
 
     fn take_series(&mut self, series: Fields<'a>, position: usize) -> Result<(), Stopped> {
         let mut metadata = None;
-        let mut samples = 0;
+        let (mut samples, mut exemplars) = (0, 0);
         self.refs.clear();
         let mut fields = series;
         while let Some((number, value)) = fields.next_field()? {
             match (number, value) {
                 (1, Value::Bytes(packed)) => self.take_refs(packed)?,
                 (1, Value::Varint(reference)) => self.take_ref(reference),
-                (2, Value::Bytes(_)) => samples += 1,
-                (3, Value::Bytes(_)) => self.histograms += 1,
-                (4, Value::Bytes(_)) => self.exemplars += 1,
+                (2 | 3, Value::Bytes(_)) => samples += 1,
+                (4, Value::Bytes(_)) => exemplars += 1,
                 (5, Value::Bytes(message)) => metadata = Some(message),
                 _ => {}
             }
@@ -172,28 +174,87 @@ impl<'a> Walk<'a, '_> {
         let labels = match self.labels() {
             Ok(labels) => labels,
             Err(reason) => {
-                self.sink.refuse(samples, position, &reason);
+                self.refuse(samples, exemplars, position, &reason);
                 return Ok(());
             }
         };
         if let Some(message) = metadata {
             self.take_metadata(message, &labels)?;
         }
-        if samples == 0 {
+        if samples + exemplars == 0 {
             return Ok(());
         }
         if let Err(reason) = self.sink.begin(&labels)? {
-            self.sink.refuse(samples, position, &reason);
+            self.refuse(samples, exemplars, position, &reason);
             return Ok(());
         }
+        self.push_all(series, position)
+    }
+
+    fn refuse(&mut self, samples: u64, exemplars: u64, position: usize, reason: &str) {
+        self.sink.drop_exemplars(exemplars);
+        if samples > 0 {
+            self.sink.refuse(samples, position, reason);
+        }
+    }
+
+    /// Pushes what the series begun last has.
+    fn push_all(&mut self, series: Fields<'a>, position: usize) -> Result<(), Stopped> {
         let mut fields = series;
         while let Some((number, value)) = fields.next_field()? {
-            if let (2, Value::Bytes(sample)) = (number, value) {
-                let (timestamp_ms, value) = walk_sample(sample)?;
-                self.sink.push(position, timestamp_ms, value)?;
+            match (number, value) {
+                (2, Value::Bytes(sample)) => {
+                    let (timestamp_ms, value) = walk_sample(sample)?;
+                    self.sink.push(position, timestamp_ms, value)?;
+                }
+                (3, Value::Bytes(message)) => match histogram::read(message)? {
+                    (timestamp_ms, Ok(histogram)) => {
+                        self.sink.push_histogram(position, timestamp_ms, histogram)?;
+                    }
+                    (timestamp_ms, Err(reason)) => {
+                        let reason = format!("histogram at {timestamp_ms} ms: {reason}");
+                        self.sink.refuse_histogram(position, &reason);
+                    }
+                },
+                (4, Value::Bytes(message)) => {
+                    let exemplar = self.exemplar(message)?.finish(0);
+                    self.sink.push_exemplar(exemplar)?;
+                }
+                _ => {}
             }
         }
         Ok(())
+    }
+
+    fn exemplar(&self, mut message: Fields<'a>) -> Result<Found<'a>, Broken> {
+        let mut found = Found::default();
+        let mut name = None;
+        let mut take = |found: &mut Found<'a>, reference: u64| {
+            let reference = u32::try_from(reference).unwrap_or(u32::MAX);
+            let text = self.symbol(reference).ok();
+            match name.take() {
+                None => name = Some(text),
+                Some(name) => found.add(name.zip(text)),
+            }
+        };
+        while let Some((number, value)) = message.next_field()? {
+            match (number, value) {
+                (1, Value::Varint(reference)) => take(&mut found, reference),
+                (1, Value::Bytes(mut packed)) => {
+                    while let Some(reference) = packed.next_packed_varint()? {
+                        take(&mut found, reference);
+                    }
+                }
+                (2, Value::Fixed64(bits)) => found.value = f64::from_bits(bits),
+                (3, Value::Varint(raw)) => found.timestamp_ms = Some(raw.cast_signed()),
+                _ => {}
+            }
+        }
+        if name.is_some() {
+            // One without a value.
+            found.add(None);
+        }
+        Ok(found)
     }
 
     fn take_refs(&mut self, mut packed: Fields<'a>) -> Result<(), Broken> {

@@ -4,19 +4,22 @@
 //! so that a body of any kind takes bounded memory whatever it unfolds to.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use metric::{EncodedLabels, LabelLimits};
+use metric::{EncodedLabels, Exemplar, Histogram, LabelLimits};
 use series::{AppendError, Batch};
 
 use super::label_set::LabelSet;
 use super::remote_write::Refused;
 use super::work::Workshop;
-use crate::intake::Intake;
+use crate::intake::{Bad, Intake};
 
 /// Samples that are appended together.
 const SAMPLES_A_BATCH: usize = 50_000;
 /// Label bytes that are held at one time.
 const LABELS_A_BATCH_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of histograms that are held at one time.
+const HISTOGRAMS_A_BATCH_BYTES: usize = 16 * 1024 * 1024;
 /// Label bytes that one request may unfold to: a bound on its work, not on memory.
 const LABELS_A_REQUEST_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
@@ -38,6 +41,10 @@ pub(crate) struct Taken {
     pub stored: u64,
     /// Samples that were there already.
     pub duplicates: u64,
+    /// Native histograms among those two.
+    pub histograms: u64,
+    /// Exemplars stored, now or before.
+    pub exemplars: u64,
     /// Samples that were refused.
     pub refused: Refused,
     /// Places of refused samples, as far as the engine lists them.
@@ -65,7 +72,12 @@ pub(crate) struct Sink<'i> {
     labels: Vec<u8>,
     series: Range<usize>,
     entries: Vec<Entry>,
+    /// Native histograms with their positions among the entries, ascending.
+    histograms: Vec<(usize, Arc<Histogram>)>,
+    histograms_bytes: usize,
+    exemplars: Vec<(Range<usize>, Exemplar)>,
     unfolded_bytes: u64,
+    bad: Bad,
     taken: Taken,
 }
 
@@ -80,14 +92,18 @@ impl<'i> Sink<'i> {
             labels: Vec::new(),
             series: 0..0,
             entries: Vec::new(),
+            histograms: Vec::new(),
+            histograms_bytes: 0,
+            exemplars: Vec::new(),
             unfolded_bytes: 0,
+            bad: Bad::default(),
             taken: Taken::default(),
         }
     }
 
     /// Begins a series, to which the samples that follow belong; says what is wrong with it.
     pub(crate) fn begin(&mut self, labels: &LabelSet<'_>) -> Result<Result<(), String>, SinkError> {
-        if self.entries.len() >= SAMPLES_A_BATCH || self.labels.len() >= LABELS_A_BATCH_BYTES {
+        if self.is_full() || self.labels.len() >= LABELS_A_BATCH_BYTES {
             self.flush()?;
         }
         let from = self.labels.len();
@@ -111,7 +127,49 @@ impl<'i> Sink<'i> {
         value: f64,
     ) -> Result<(), SinkError> {
         self.entries.push(Entry { labels: self.series.clone(), place, timestamp_ms, value });
-        if self.entries.len() < SAMPLES_A_BATCH {
+        self.flush_if_full()
+    }
+
+    /// Takes a native histogram as a sample of the series begun last.
+    pub(crate) fn push_histogram(
+        &mut self,
+        place: usize,
+        timestamp_ms: i64,
+        histogram: Arc<Histogram>,
+    ) -> Result<(), SinkError> {
+        self.histograms_bytes += histogram.memory_bytes();
+        self.histograms.push((self.entries.len(), histogram));
+        self.push(place, timestamp_ms, f64::NAN)
+    }
+
+    /// Takes an exemplar of the series begun last, or counts one that is none.
+    pub(crate) fn push_exemplar(&mut self, exemplar: Option<Exemplar>) -> Result<(), SinkError> {
+        match exemplar {
+            Some(exemplar) => self.exemplars.push((self.series.clone(), exemplar)),
+            None => self.bad.exemplars += 1,
+        }
+        self.flush_if_full()
+    }
+
+    /// Counts exemplars that are dropped.
+    pub(crate) fn drop_exemplars(&mut self, exemplars: u64) {
+        self.bad.exemplars += exemplars;
+    }
+
+    /// Counts a native histogram that is none.
+    pub(crate) fn refuse_histogram(&mut self, place: usize, reason: &str) {
+        self.bad.histograms += 1;
+        self.refuse(1, place, reason);
+    }
+
+    fn is_full(&self) -> bool {
+        self.entries.len() >= SAMPLES_A_BATCH
+            || self.exemplars.len() >= SAMPLES_A_BATCH
+            || self.histograms_bytes >= HISTOGRAMS_A_BATCH_BYTES
+    }
+
+    fn flush_if_full(&mut self) -> Result<(), SinkError> {
+        if !self.is_full() {
             return Ok(());
         }
         // The series goes on: its labels stay.
@@ -142,12 +200,27 @@ impl<'i> Sink<'i> {
     /// Appends what is held; all of it is durable then.
     pub(crate) fn flush(&mut self) -> Result<(), SinkError> {
         let mut batch = Batch::with_capacity(self.entries.len()).from_source(self.sender);
-        for entry in &self.entries {
-            let labels = self.labels.get(entry.labels.clone()).unwrap_or_default();
-            batch.push(EncodedLabels(labels), entry.timestamp_ms, entry.value);
+        let encoded = |range: &Range<usize>| {
+            EncodedLabels(self.labels.get(range.clone()).unwrap_or_default())
+        };
+        let mut histograms = self.histograms.iter().peekable();
+        for (at, entry) in self.entries.iter().enumerate() {
+            let (labels, timestamp_ms) = (encoded(&entry.labels), entry.timestamp_ms);
+            match histograms.next_if(|(position, _)| *position == at) {
+                Some((_, histogram)) => {
+                    batch.push_histogram(labels, timestamp_ms, Arc::clone(histogram));
+                }
+                None => batch.push(labels, timestamp_ms, entry.value),
+            }
         }
-        if !batch.is_empty() {
+        for (labels, exemplar) in &self.exemplars {
+            batch.push_exemplar(encoded(labels), exemplar.clone());
+        }
+        if !batch.is_empty() || !self.exemplars.is_empty() {
             let appended = self.intake.append_batch(&batch, self.source)?;
+            self.taken.histograms += appended.histograms;
+            let exemplars = self.exemplars.len() as u64;
+            self.taken.exemplars += exemplars.saturating_sub(appended.exemplars_dropped);
             self.taken.stored += appended.accepted;
             self.taken.duplicates += appended.duplicates;
             let place = |position: usize| self.entries.get(position).map_or(0, |entry| entry.place);
@@ -157,7 +230,11 @@ impl<'i> Sink<'i> {
             let name = |position| format!("{word} {}: ", place(position));
             self.taken.refused.add_appended(&appended, name);
         }
+        self.intake.count_bad(self.source, std::mem::take(&mut self.bad));
         self.entries.clear();
+        self.histograms.clear();
+        self.histograms_bytes = 0;
+        self.exemplars.clear();
         self.labels.clear();
         self.series = 0..0;
         Ok(())

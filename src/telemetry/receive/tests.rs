@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::body::unsnap;
 use super::remote_write::{check_labels, walk};
+use crate::intake::Bad;
 use crate::room::{Body, Room};
 
 /// Protobuf by hand: a length-delimited field.
@@ -66,12 +67,32 @@ fn good_series_and_metadata_are_found() {
 }
 
 #[test]
-fn exemplars_and_histograms_are_counted() {
+fn histograms_are_samples_and_exemplars_are_not() {
     let inner =
         [label("__name__", "a"), sample(1.0, 1), field(3, b""), field(4, b""), field(4, b"")];
     let body = field(1, &inner.concat());
     let request = walk(&body).unwrap();
-    assert_eq!((request.exemplars, request.histograms, request.batch.len()), (1, 2, 1));
+    assert_eq!((request.batch.len(), request.refused.samples), (3, 0));
+    assert_eq!(request.bad, Bad::default());
+}
+
+#[test]
+fn what_scattered_labels_hold_beside_samples_is_counted() {
+    let run = [label("__name__", "a"), field(3, b""), field(4, b""), label("b", "1")].concat();
+    let body = field(1, &[run, field(3, b"")].concat());
+    let request = walk(&body).unwrap();
+    assert_eq!((request.batch.len(), request.refused.samples), (0, 1));
+    assert_eq!(request.bad, Bad { histograms: 0, exemplars: 2 });
+}
+
+#[test]
+fn histograms_of_a_request_are_bounded() {
+    // Each tells of nothing in two bytes and takes some hundred in memory.
+    let inner = [label("__name__", "a"), field(4, b"").repeat(1_000_000)].concat();
+    let body = field(1, &inner);
+    let request = walk(&body).unwrap();
+    assert!(request.bad.histograms > 0 && request.batch.len() < 700_000);
+    assert!(request.refused.reasons[0].contains("send fewer at a time"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! loopback, targets that misbehave.
 
 mod bed;
+mod beside;
 mod hosts;
 mod influx;
 mod limits;

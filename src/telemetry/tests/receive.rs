@@ -114,19 +114,6 @@ async fn senders_need_the_permission() {
 }
 
 #[tokio::test]
-async fn what_has_no_store_is_counted() {
-    let bed = bed(|_| {}).await;
-    let now = bed.clock.now().as_millis();
-    let mut body = series(&[("__name__", "a")], &[(1.0, now)]);
-    // Two exemplars more within the series.
-    body[1] += 4;
-    body.extend_from_slice(&[0x1a, 0, 0x1a, 0]);
-    assert_eq!(write(&bed, &body).await.status, StatusCode::NO_CONTENT);
-    let counted = "onemonitor_telemetry_receive_not_stored_total{kind=\"exemplar\"} 2";
-    assert!(bed.metrics.gather_text().contains(counted));
-}
-
-#[tokio::test]
 async fn requests_beyond_the_bound_wait_and_then_are_told_to_come_again() {
     let bed = bed(|settings| {
         settings.receive.concurrency_max = 1;

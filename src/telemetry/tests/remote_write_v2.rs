@@ -115,23 +115,6 @@ async fn good_samples_are_kept_and_counted_beside_bad_ones() {
 }
 
 #[tokio::test]
-async fn what_has_no_store_is_not_said_to_be_written() {
-    let bed = bed(|_| {}).await;
-    let now = bed.clock.now().as_millis();
-    let body = [
-        symbols(&["", "__name__", "a"]),
-        series(&[refs(&[1, 2]), sample(1.0, now), bytes(4, b""), bytes(4, b"")]),
-        series(&[refs(&[1, 2]), bytes(3, number(15, now as u64))]),
-    ]
-    .concat();
-    let reply = write(&bed, &body).await;
-    assert_eq!((reply.status, written(&reply)), (StatusCode::NO_CONTENT, ["1", "0", "0"]));
-    let counted = bed.metrics.gather_text();
-    assert!(counted.contains("receive_not_stored_total{kind=\"exemplar\"} 2"));
-    assert!(counted.contains("receive_not_stored_total{kind=\"histogram\"} 1"));
-}
-
-#[tokio::test]
 async fn broken_bodies_say_that_nothing_was_written() {
     let bed = bed(|settings| settings.receive.decoded_bytes_max = 4000).await;
     let now = bed.clock.now().as_millis();

@@ -135,6 +135,9 @@ impl Head {
                 None => self.push(slot, at_ms, entry.value, window_ms),
                 Some((_, histogram)) => self.push_histogram(slot, at_ms, histogram, window_ms),
             };
+            if histogram.is_some() && !matches!(pushed, Pushed::Refused(_)) {
+                outcome.histograms += 1;
+            }
             match pushed {
                 Pushed::Stored => outcome.accepted += 1,
                 Pushed::Known => outcome.duplicates += 1,
