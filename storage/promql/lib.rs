@@ -23,6 +23,7 @@ mod pretty;
 mod print;
 mod quote;
 mod resolve;
+mod selectors;
 mod tree_json;
 
 #[cfg(test)]

@@ -321,3 +321,17 @@ proptest! {
         prop_assert_eq!(points(&range), wanted, "{}", query);
     }
 }
+
+#[test]
+fn selectors_are_found_wherever_they_stand() {
+    let check = |query: &str, expected: &[&str]| {
+        let found = parse(query).unwrap().selectors();
+        let names: Vec<&str> = found.iter().map(|matchers| matchers[0].value()).collect();
+        assert_eq!(names, expected, "{query}");
+    };
+    check("1 + time()", &[]);
+    check("a", &["a"]);
+    check("-(a) + max_over_time((+b)[5m:1m] offset 1h)", &["a", "b"]);
+    check("topk(scalar(a), rate(b[5m])) / on(x) sum by (y) (c @ end())", &["a", "b", "c"]);
+    check("label_replace(a, \"x\", \"$1\", \"y\", \"(.*)\") or a", &["a", "a"]);
+}

@@ -3,11 +3,14 @@
 pub(crate) mod analysis;
 pub(crate) mod answer_json;
 pub(crate) mod api;
+mod bits;
 pub(crate) mod csv;
 pub(crate) mod error;
+pub(crate) mod exemplars;
 pub(crate) mod export;
 pub(crate) mod exposition;
 pub(crate) mod federation;
+mod histogram_chunk;
 pub(crate) mod json;
 pub(crate) mod lists;
 pub(crate) mod parameters;
@@ -19,6 +22,8 @@ pub(crate) mod targets_json;
 pub(crate) mod wire;
 mod xor;
 
+#[cfg(test)]
+pub(crate) mod histogram_chunk_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -12,6 +12,7 @@ use promql::QueryOptions;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::error::QueryError;
+use super::histogram_chunk::{HistogramChunk, push_histogram};
 use super::run::check;
 use super::wire::{crc32c, push_bytes, push_fixed64, push_int, push_varint};
 use super::xor::XorChunk;
@@ -22,10 +23,14 @@ use crate::receive::protobuf::{Broken, Fields, Value};
 const QUERIES_MAX: usize = 32;
 /// Matchers of one query.
 const MATCHERS_MAX: usize = 100;
-/// Samples of an answer that is not streamed.
+/// Samples of an answer that is not streamed; each bucket of a histogram counts as one.
 const SAMPLES_MAX: usize = 2_000_000;
 /// Samples of a chunk.
 const CHUNK_SAMPLES: u16 = 120;
+/// The encoding of chunks of numbers.
+const XOR: i64 = 1;
+/// The encoding of chunks of histograms whose counts are floating-point numbers.
+const FLOAT_HISTOGRAM: i64 = 3;
 /// About how many bytes a frame of the stream has; a client reads it whole.
 const FRAME_BYTES: usize = 512 * 1024;
 /// How long a request waits for its turn.
@@ -198,32 +203,29 @@ fn result(
     for at in 0..found.len() {
         check(options)?;
         found.read(at, &mut samples)?;
-        *left = left.checked_sub(samples.len()).ok_or_else(|| {
+        let buckets = samples.histograms().iter();
+        let buckets: usize = buckets.map(|(_, it)| it.positive.len() + it.negative.len()).sum();
+        *left = left.checked_sub(samples.len() + buckets).ok_or_else(|| {
             let detail = format!("exceeded sample limit ({SAMPLES_MAX}); ask for a stream");
             QueryError::BadData(detail)
         })?;
         // The engine's labels are in the encoding of a series.
         let mut series = found.labels(at).encoded().as_bytes().to_vec();
-        let mut any = false;
-        for (timestamp_ms, value) in numbers(&samples) {
-            let mut sample = Vec::with_capacity(18);
-            push_fixed64(&mut sample, 1, value.to_bits());
-            push_int(&mut sample, 2, timestamp_ms);
-            push_bytes(&mut series, 2, &sample);
-            any = true;
+        for (at, sample) in samples.iter().enumerate() {
+            if let Some(histogram) = samples.histogram(at) {
+                push_histogram(&mut series, 4, sample.timestamp_ms, histogram);
+                continue;
+            }
+            let mut message = Vec::with_capacity(18);
+            push_fixed64(&mut message, 1, sample.value.to_bits());
+            push_int(&mut message, 2, sample.timestamp_ms);
+            push_bytes(&mut series, 2, &message);
         }
-        if any {
+        if !samples.is_empty() {
             push_bytes(&mut out, 1, &series);
         }
     }
     Ok(out)
-}
-
-/// The samples that are numbers.
-fn numbers(samples: &Samples) -> impl Iterator<Item = (i64, f64)> {
-    let all = samples.iter().enumerate();
-    all.filter(|(at, _)| samples.histogram(*at).is_none())
-        .map(|(_, sample)| (sample.timestamp_ms, sample.value))
 }
 
 /// Series as chunks, frame by frame.
@@ -231,9 +233,9 @@ pub(crate) struct ReadStream {
     selections: Vec<Box<dyn Selection>>,
     query: usize,
     series: usize,
-    /// What of the series begun is still to be sent.
-    rest: std::vec::IntoIter<(i64, f64)>,
     samples: Samples,
+    /// The sample of the series begun that is to be sent next.
+    at: usize,
     until: Instant,
     _turn: OwnedSemaphorePermit,
 }
@@ -244,8 +246,8 @@ impl ReadStream {
             selections,
             query: 0,
             series: 0,
-            rest: Vec::new().into_iter(),
             samples: Samples::new(),
+            at: 0,
             until: Instant::now() + STREAM_MAX,
             _turn: turn,
         }
@@ -260,13 +262,13 @@ impl ReadStream {
             let detail = format!("the stream took longer than {} s", STREAM_MAX.as_secs());
             return Err(QueryError::Timeout(detail));
         }
-        if self.rest.as_slice().is_empty() && !self.next_series()? {
+        if self.at >= self.samples.len() && !self.next_series()? {
             return Ok(None);
         }
         let Some(selection) = self.selections.get(self.query) else { return Ok(None) };
         let mut series = selection.labels(self.series - 1).encoded().as_bytes().to_vec();
-        while series.len() < FRAME_BYTES && !self.rest.as_slice().is_empty() {
-            push_chunk(&mut series, &mut self.rest);
+        while series.len() < FRAME_BYTES && self.at < self.samples.len() {
+            push_chunk(&mut series, &self.samples, &mut self.at);
         }
         let mut message = Vec::with_capacity(series.len() + 16);
         push_bytes(&mut message, 1, &series);
@@ -289,8 +291,8 @@ impl ReadStream {
             let at = self.series;
             self.series += 1;
             selection.read(at, &mut self.samples)?;
-            self.rest = numbers(&self.samples).collect::<Vec<_>>().into_iter();
-            if !self.rest.as_slice().is_empty() {
+            self.at = 0;
+            if !self.samples.is_empty() {
                 return Ok(true);
             }
         }
@@ -298,19 +300,47 @@ impl ReadStream {
     }
 }
 
-/// Appends a chunk of the samples that come next.
-fn push_chunk(series: &mut Vec<u8>, rest: &mut impl Iterator<Item = (i64, f64)>) {
-    let mut chunk = XorChunk::new();
-    while chunk.len() < CHUNK_SAMPLES {
-        let Some((timestamp_ms, value)) = rest.next() else { break };
-        chunk.push(timestamp_ms, value);
-    }
-    let (first_ms, last_ms) = chunk.span_ms();
+/// Appends a chunk of the samples that come next: numbers or histograms, never both.
+fn push_chunk(series: &mut Vec<u8>, samples: &Samples, at: &mut usize) {
+    let (span_ms, encoding, bytes) = match samples.histogram(*at) {
+        None => number_chunk(samples, at),
+        Some(_) => histogram_chunk(samples, at),
+    };
     let mut message = Vec::new();
-    push_int(&mut message, 1, first_ms);
-    push_int(&mut message, 2, last_ms);
-    // The encoding XOR.
-    push_int(&mut message, 3, 1);
-    push_bytes(&mut message, 4, &chunk.finish());
+    push_int(&mut message, 1, span_ms.0);
+    push_int(&mut message, 2, span_ms.1);
+    push_int(&mut message, 3, encoding);
+    push_bytes(&mut message, 4, &bytes);
     push_bytes(series, 2, &message);
+}
+
+/// First and last time of a chunk, its encoding and its bytes.
+type Chunk = ((i64, i64), i64, Vec<u8>);
+
+fn number_chunk(samples: &Samples, at: &mut usize) -> Chunk {
+    let mut chunk = XorChunk::new();
+    while let Some(sample) = samples.get(*at)
+        && chunk.len() < CHUNK_SAMPLES
+        && samples.histogram(*at).is_none()
+    {
+        chunk.push(sample.timestamp_ms, sample.value);
+        *at += 1;
+    }
+    (chunk.span_ms(), XOR, chunk.finish())
+}
+
+fn histogram_chunk(samples: &Samples, at: &mut usize) -> Chunk {
+    let next = |at: usize| Some((samples.get(at)?.timestamp_ms, samples.histogram(at)?));
+    let Some((first_ms, first)) = next(*at) else { return number_chunk(samples, at) };
+    let before = at.checked_sub(1).and_then(|at| samples.histogram(at));
+    let is_reset = before.is_some_and(|before| first.reset_since(before));
+    let mut chunk = HistogramChunk::begin(first_ms, first, is_reset);
+    *at += 1;
+    while let Some((timestamp_ms, histogram)) = next(*at)
+        && chunk.takes(histogram)
+    {
+        chunk.push(timestamp_ms, histogram);
+        *at += 1;
+    }
+    (chunk.span_ms(), FLOAT_HISTOGRAM, chunk.finish())
 }

@@ -1,42 +1,7 @@
 //! The chunk format that Prometheus keeps samples in, as its streamed `remote_read` sends it:
 //! times as differences of differences, values as what changed of their bits.
 
-/// Bits, the highest first.
-#[derive(Debug, Default)]
-struct Bits {
-    bytes: Vec<u8>,
-    /// Bits of the last byte that are free.
-    free: u32,
-}
-
-impl Bits {
-    /// Appends the lowest `count` bits of a number.
-    fn push(&mut self, bits: u64, count: u32) {
-        let mut left = count;
-        while left > 0 {
-            if self.free == 0 {
-                self.bytes.push(0);
-                self.free = 8;
-            }
-            let now = left.min(self.free);
-            let part = (bits >> (left - now)) & ((1 << now) - 1);
-            self.free -= now;
-            left -= now;
-            if let Some(last) = self.bytes.last_mut() {
-                *last |= (part << self.free) as u8;
-            }
-        }
-    }
-
-    /// Appends a number in groups of seven bits, the lowest first.
-    fn push_varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.push(value & 0x7f | 0x80, 8);
-            value >>= 7;
-        }
-        self.push(value, 8);
-    }
-}
+use super::bits::{Bits, XorValue};
 
 /// Writes one chunk.
 #[derive(Debug)]
@@ -46,17 +11,14 @@ pub(super) struct XorChunk {
     first_ms: i64,
     last_ms: i64,
     delta_ms: i64,
-    value: u64,
-    /// Leading and trailing zeros of the last window of changed bits.
-    window: Option<(u32, u32)>,
+    value: XorValue,
 }
 
 impl XorChunk {
     /// A chunk without samples.
     pub(super) fn new() -> Self {
-        let bits = Bits { bytes: vec![0, 0], free: 0 };
-        let (count, delta_ms, value) = (0, 0, 0);
-        Self { bits, count, first_ms: 0, last_ms: 0, delta_ms, value, window: None }
+        let (count, delta_ms, value) = (0, 0, XorValue::default());
+        Self { bits: Bits::behind(&[0, 0]), count, first_ms: 0, last_ms: 0, delta_ms, value }
     }
 
     /// The number of samples.
@@ -71,26 +33,24 @@ impl XorChunk {
 
     /// Appends a sample; times ascend.
     pub(super) fn push(&mut self, timestamp_ms: i64, value: f64) {
-        let bits = value.to_bits();
         match self.count {
             0 => {
                 self.first_ms = timestamp_ms;
                 self.bits.push_varint((timestamp_ms << 1 ^ timestamp_ms >> 63).cast_unsigned());
-                self.bits.push(bits, 64);
+                self.value.push_first(value, &mut self.bits);
             }
             1 => {
                 self.delta_ms = timestamp_ms.wrapping_sub(self.last_ms);
                 self.bits.push_varint(self.delta_ms.cast_unsigned());
-                self.push_value(bits);
+                self.value.push(value, &mut self.bits);
             }
             _ => {
                 let delta_ms = timestamp_ms.wrapping_sub(self.last_ms);
                 self.push_change(delta_ms.wrapping_sub(self.delta_ms));
                 self.delta_ms = delta_ms;
-                self.push_value(bits);
+                self.value.push(value, &mut self.bits);
             }
         }
-        self.value = bits;
         self.last_ms = timestamp_ms;
         self.count += 1;
     }
@@ -112,38 +72,8 @@ impl XorChunk {
         self.bits.push(change.cast_unsigned(), bits);
     }
 
-    /// The bits that differ from the last value.
-    fn push_value(&mut self, bits: u64) {
-        let changed = bits ^ self.value;
-        if changed == 0 {
-            self.bits.push(0, 1);
-            return;
-        }
-        self.bits.push(1, 1);
-        // Five bits hold the leading zeros.
-        let (leading, trailing) = (changed.leading_zeros().min(31), changed.trailing_zeros());
-        if let Some((before, after)) = self.window
-            && leading >= before
-            && trailing >= after
-        {
-            self.bits.push(0, 1);
-            self.bits.push(changed >> after, 64 - before - after);
-            return;
-        }
-        self.window = Some((leading, trailing));
-        let width = 64 - leading - trailing;
-        self.bits.push(1, 1);
-        self.bits.push(u64::from(leading), 5);
-        // Six bits hold 1 to 64; 64 is written as 0.
-        self.bits.push(u64::from(width) & 63, 6);
-        self.bits.push(changed >> trailing, width);
-    }
-
     /// The chunk's bytes.
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        for (place, byte) in self.bits.bytes.iter_mut().zip(self.count.to_be_bytes()) {
-            *place = byte;
-        }
-        self.bits.bytes
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.bits.finish(&self.count.to_be_bytes())
     }
 }

@@ -6,13 +6,13 @@ use super::wire::crc32c;
 use super::xor::XorChunk;
 
 /// Reads bits, the highest first.
-struct Bits<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct Bits<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
 }
 
 impl Bits<'_> {
-    fn take(&mut self, count: usize) -> u64 {
+    pub(super) fn take(&mut self, count: usize) -> u64 {
         let mut value = 0;
         for _ in 0..count {
             let bit = self.bytes[self.at / 8] >> (7 - self.at % 8) & 1;

@@ -240,3 +240,53 @@ fn damaged_requests_harm_nobody() {
     });
     ran.unwrap();
 }
+
+#[tokio::test]
+async fn exemplars_are_asked_for_in_the_way_of_prometheus() {
+    let bed = bed(|settings| settings.query.items_max = 3).await;
+    let now = bed.clock.now().as_millis() / 1000 * 1000;
+    let series = |x: &str, found: &[Vec<u8>]| {
+        let inner = [label("__name__", "q"), label("x", x), sample(1.0, now), found.concat()];
+        bytes(1, inner.concat())
+    };
+    let first = [exemplar(&[("id", "a")], 1.0, now - 1500), exemplar(&[], f64::NAN, now)];
+    let body = [series("1", &first), series("2", &[exemplar(&[("id", "b")], 0.5, now)])].concat();
+    assert_eq!(write_first(&bed, &body).await.status, StatusCode::NO_CONTENT);
+    let path = "/prometheus/api/v1/query_exemplars";
+    let seconds = now / 1000;
+    let one = format!(
+        r#"{{"seriesLabels":{{"__name__":"q","x":"1"}},"exemplars":[{{"labels":{{"id":"a"}},"value":"1","timestamp":{}.500}},{{"labels":{{}},"value":"NaN","timestamp":{seconds}}}]}}"#,
+        seconds - 2
+    );
+    let two = format!(
+        r#"{{"seriesLabels":{{"__name__":"q","x":"2"}},"exemplars":[{{"labels":{{"id":"b"}},"value":"0.5","timestamp":{seconds}}}]}}"#
+    );
+    let whole = format!(r#"{{"status":"success","data":[{one},{two}]}}"#);
+    assert_eq!(bed.get(&format!("{path}?query=q")).await.text, whole);
+    // Whatever becomes of the selectors; the same one twice is one.
+    let query = "query=sum(rate(q%7Bx=%221%22%7D[5m]))%20or%20topk(scalar(none),-q)%20or%20q";
+    assert_eq!(bed.get(&format!("{path}?{query}")).await.text, whole);
+    let form = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(bed.send(form, "query=max_over_time(q[1h:1m])").await.text, whole);
+    let alone = format!(r#"{{"status":"success","data":[{one}]}}"#);
+    assert_eq!(bed.get(&format!("{path}?query=q%7Bx=%221%22%7D")).await.text, alone);
+    let ranged =
+        bed.get(&format!("{path}?query=q&start={}&end={}", seconds - 3, seconds - 1)).await;
+    assert_eq!(ranged.json()["data"][0]["exemplars"].as_array().unwrap().len(), 1);
+    for nothing in ["query=1%2B1", "query=none", "query=q&end=5"] {
+        let reply = bed.get(&format!("{path}?{nothing}")).await;
+        assert_eq!(reply.text, r#"{"status":"success","data":[]}"#, "{nothing}");
+    }
+    for (wrong, status) in [("query=sum(", 400), ("", 400), ("query=q&start=9&end=1", 400)] {
+        assert_eq!(bed.get(&format!("{path}?{wrong}")).await.status.as_u16(), status, "{wrong}");
+    }
+    let many = (0..101).map(|n| format!("q{n}")).collect::<Vec<_>>().join("%2B");
+    let reply = bed.get(&format!("{path}?query={many}")).await;
+    assert!(reply.text.contains("more than 100 selectors"), "{}", reply.text);
+    let more = series("3", &[exemplar(&[], 1.0, now)]);
+    assert_eq!(write_first(&bed, &more).await.status, StatusCode::NO_CONTENT);
+    let reply = bed.get(&format!("{path}?query=q")).await;
+    assert_eq!(reply.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(reply.text.contains("exemplars_max of 3"), "{}", reply.text);
+    assert_eq!(bed.send_powerless(Request::get(format!("{path}?query=q"))).await.status, 403);
+}

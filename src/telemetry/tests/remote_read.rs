@@ -36,15 +36,15 @@ async fn filled() -> (Bed, Series) {
     (bed, [("1".to_owned(), bits(&short)), ("2".to_owned(), bits(&long))].into())
 }
 
-fn matcher(op: u64, name: &str, value: &str) -> Vec<u8> {
+pub(super) fn matcher(op: u64, name: &str, value: &str) -> Vec<u8> {
     bytes(3, [number(1, op), bytes(2, name), bytes(3, value)].concat())
 }
 
-fn query(from: i64, to: i64, matchers: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn query(from: i64, to: i64, matchers: &[Vec<u8>]) -> Vec<u8> {
     bytes(1, [number(1, from as u64), number(2, to as u64), matchers.concat()].concat())
 }
 
-async fn ask(bed: &Bed, body: &[u8]) -> (StatusCode, http::HeaderMap, Vec<u8>) {
+pub(super) async fn ask(bed: &Bed, body: &[u8]) -> (StatusCode, http::HeaderMap, Vec<u8>) {
     let packed = snap::raw::Encoder::new().compress_vec(body).unwrap();
     let request = Request::post(READ).header("content-encoding", "snappy");
     let response = bed.raw(request, packed).await;
@@ -52,7 +52,7 @@ async fn ask(bed: &Bed, body: &[u8]) -> (StatusCode, http::HeaderMap, Vec<u8>) {
     (parts.status, parts.headers, body.collect().await.unwrap().to_bytes().to_vec())
 }
 
-fn fields(message: Fields<'_>) -> Vec<(u64, Value<'_>)> {
+pub(super) fn fields(message: Fields<'_>) -> Vec<(u64, Value<'_>)> {
     let mut message = message;
     let mut found = Vec::new();
     while let Some(field) = message.next_field().unwrap() {
@@ -61,7 +61,7 @@ fn fields(message: Fields<'_>) -> Vec<(u64, Value<'_>)> {
     found
 }
 
-fn inner<'a>(message: Fields<'a>, wanted: u64) -> Vec<Fields<'a>> {
+pub(super) fn inner<'a>(message: Fields<'a>, wanted: u64) -> Vec<Fields<'a>> {
     let all = fields(message).into_iter();
     all.filter_map(|(number, value)| match value {
         Value::Bytes(inner) if number == wanted => Some(inner),

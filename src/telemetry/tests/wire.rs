@@ -1,7 +1,7 @@
 //! Protobuf by hand, for bodies of every protocol.
 
 /// A number in as few bytes as it needs.
-pub(super) fn varint(mut value: u64) -> Vec<u8> {
+pub(crate) fn varint(mut value: u64) -> Vec<u8> {
     let mut out = Vec::new();
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
@@ -12,49 +12,49 @@ pub(super) fn varint(mut value: u64) -> Vec<u8> {
 }
 
 /// A length-delimited field: bytes, text, a message, a packed list.
-pub(super) fn bytes(number: u64, body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn bytes(number: u64, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     [varint(number << 3 | 2), varint(body.len() as u64), body.to_vec()].concat()
 }
 
 /// A field of varint.
-pub(super) fn number(number: u64, value: u64) -> Vec<u8> {
+pub(crate) fn number(number: u64, value: u64) -> Vec<u8> {
     [varint(number << 3), varint(value)].concat()
 }
 
 /// A field of eight bytes.
-pub(super) fn fixed(number: u64, value: u64) -> Vec<u8> {
+pub(crate) fn fixed(number: u64, value: u64) -> Vec<u8> {
     [varint(number << 3 | 1), value.to_le_bytes().to_vec()].concat()
 }
 
 /// A field of a floating-point number.
-pub(super) fn double(number: u64, value: f64) -> Vec<u8> {
+pub(crate) fn double(number: u64, value: f64) -> Vec<u8> {
     fixed(number, value.to_bits())
 }
 
 /// A signed number whose last bit is its sign.
-pub(super) fn zigzag(value: i64) -> u64 {
+pub(crate) fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)) as u64
 }
 
 /// A span of buckets.
-pub(super) fn span(offset: i32, length: u32) -> Vec<u8> {
+pub(crate) fn span(offset: i32, length: u32) -> Vec<u8> {
     [number(1, zigzag(offset.into())), number(2, length.into())].concat()
 }
 
 /// Numbers of eight bytes each, as a packed list.
-pub(super) fn doubles(field: u64, values: &[f64]) -> Vec<u8> {
+pub(crate) fn doubles(field: u64, values: &[f64]) -> Vec<u8> {
     bytes(field, values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
 }
 
 /// Signed numbers as a packed list.
-pub(super) fn signed(field: u64, values: &[i64]) -> Vec<u8> {
+pub(crate) fn signed(field: u64, values: &[i64]) -> Vec<u8> {
     bytes(field, values.iter().flat_map(|value| varint(zigzag(*value))).collect::<Vec<u8>>())
 }
 
 /// A native histogram of `remote_write` with whole numbers: one observation in (0.5, 1], three in
 /// (1, 2], two in [-1, -0.5), one about zero.
-pub(super) fn whole_histogram(timestamp_ms: i64) -> Vec<u8> {
+pub(crate) fn whole_histogram(timestamp_ms: i64) -> Vec<u8> {
     [
         number(1, 7),
         double(3, 5.5),
@@ -72,7 +72,7 @@ pub(super) fn whole_histogram(timestamp_ms: i64) -> Vec<u8> {
 }
 
 /// The same with other counts, which are no whole numbers, and a gap between the buckets.
-pub(super) fn float_histogram(timestamp_ms: i64) -> Vec<u8> {
+pub(crate) fn float_histogram(timestamp_ms: i64) -> Vec<u8> {
     [
         double(2, 4.5),
         double(3, f64::NAN),
@@ -88,7 +88,7 @@ pub(super) fn float_histogram(timestamp_ms: i64) -> Vec<u8> {
 }
 
 /// A classic histogram as a native one, with its boundaries.
-pub(super) fn custom_histogram(timestamp_ms: i64) -> Vec<u8> {
+pub(crate) fn custom_histogram(timestamp_ms: i64) -> Vec<u8> {
     [
         number(1, 6),
         double(3, 20.0),
@@ -102,7 +102,7 @@ pub(super) fn custom_histogram(timestamp_ms: i64) -> Vec<u8> {
 }
 
 /// Histograms that are none, each with a part of the reason.
-pub(super) fn bad_histograms(timestamp_ms: i64) -> Vec<(Vec<u8>, &'static str)> {
+pub(crate) fn bad_histograms(timestamp_ms: i64) -> Vec<(Vec<u8>, &'static str)> {
     let at = number(15, timestamp_ms as u64);
     let with = |parts: &[Vec<u8>]| [at.clone(), parts.concat()].concat();
     let spans = |spans: &[(i32, u32)]| -> Vec<u8> {

@@ -3,6 +3,7 @@
 mod analyze;
 mod cardinality;
 mod evaluate;
+mod exemplars;
 mod export;
 mod federate;
 mod lists;
@@ -39,6 +40,7 @@ pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
         .merge(lists::routes())
         .merge(status::routes())
         .merge(cardinality::routes())
+        .merge(exemplars::routes())
         .merge(placeholders::routes())
         .merge(federate::routes())
         .merge(export::routes())
