@@ -7,6 +7,7 @@ mod hosts;
 mod influx;
 mod limits;
 mod otlp;
+mod otlp_beside;
 mod parquet;
 mod peer;
 mod query;

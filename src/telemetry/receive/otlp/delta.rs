@@ -6,7 +6,9 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use metric::Histogram;
 
 use super::super::Receiver;
 
@@ -18,6 +20,9 @@ const WEIGHT_OF_SERIES: usize = 12;
 const IDLE_MS: i64 = 3_600_000;
 /// How often room is made at most.
 const SWEEP_MS: i64 = 10_000;
+
+/// Buckets of a total: one that would have more begins anew.
+const BUCKETS_MAX: usize = 65_536;
 
 /// A hash of labels wide enough to stand for them; seeded, so that nobody finds two of a kind.
 type Key = (u64, u64);
@@ -37,14 +42,60 @@ struct Total {
     end_ns: u64,
     /// When it arrived.
     seen_ms: i64,
-    /// Tells apart differences that cannot be added, such as of other buckets.
-    shape: u64,
-    values: Vec<f64>,
+    amounts: Amounts,
+}
+
+/// What is added up.
+#[derive(Clone, Debug)]
+enum Amounts {
+    Numbers {
+        /// Tells apart differences that cannot be added, such as of other buckets.
+        shape: u64,
+        values: Vec<f64>,
+    },
+    Histogram(Arc<Histogram>),
 }
 
 impl Total {
     fn weight(&self) -> usize {
-        self.values.len() + WEIGHT_OF_SERIES
+        let values = match &self.amounts {
+            Amounts::Numbers { values, .. } => values.len(),
+            Amounts::Histogram(histogram) => histogram.memory_bytes().div_ceil(size_of::<f64>()),
+        };
+        values + WEIGHT_OF_SERIES
+    }
+}
+
+impl Amounts {
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Numbers { shape, values },
+                Self::Numbers { shape: other_shape, values: others },
+            ) => shape == other_shape && values.len() == others.len(),
+            (Self::Histogram(_), Self::Histogram(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// The sum, unless the two cannot be added.
+    fn plus(&self, more: &Self) -> Option<Self> {
+        match (self, more) {
+            (Self::Numbers { shape, values }, Self::Numbers { values: others, .. })
+                if self.is_like(more) =>
+            {
+                let values = values.iter().zip(others).map(|(total, more)| total + more).collect();
+                Some(Self::Numbers { shape: *shape, values })
+            }
+            (Self::Histogram(total), Self::Histogram(more)) => {
+                let mut sum = Histogram::clone(total);
+                sum.add(more).ok()?;
+                sum.compact();
+                let fits = sum.positive.len().max(sum.negative.len()) <= BUCKETS_MAX;
+                fits.then(|| Self::Histogram(Arc::new(sum)))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -82,33 +133,55 @@ impl Adding<'_> {
         end_ns: u64,
         values: &[f64],
     ) -> Result<Vec<f64>, String> {
+        let more = Amounts::Numbers { shape, values: values.to_vec() };
+        match self.add_amounts(key, end_ns, more)? {
+            Amounts::Numbers { values, .. } => Ok(values),
+            Amounts::Histogram(_) => Err("its total is of another kind".to_owned()),
+        }
+    }
+
+    /// Adds a histogram that ends at `end_ns` and gives the total. Its resolution is that of the
+    /// coarsest one added, its zero bucket as wide as the widest.
+    ///
+    /// # Errors
+    /// As [`Adding::add`].
+    pub(super) fn add_histogram(
+        &mut self,
+        key: Key,
+        end_ns: u64,
+        more: Histogram,
+    ) -> Result<Arc<Histogram>, String> {
+        match self.add_amounts(key, end_ns, Amounts::Histogram(Arc::new(more)))? {
+            Amounts::Histogram(histogram) => Ok(histogram),
+            Amounts::Numbers { .. } => Err("its total is of another kind".to_owned()),
+        }
+    }
+
+    fn add_amounts(&mut self, key: Key, end_ns: u64, more: Amounts) -> Result<Amounts, String> {
         let known = self.changed.get(&key).or_else(|| self.deltas.totals.get(&key));
-        let fresh = || Total { end_ns, seen_ms: self.now_ms, shape, values: values.to_vec() };
-        let total = match known {
+        let amounts = match known {
             // The same difference again: its total is known.
-            Some(total) if total.end_ns == end_ns && total.shape == shape => {
-                return Ok(total.values.clone());
+            Some(total) if total.end_ns == end_ns && total.amounts.is_like(&more) => {
+                return Ok(total.amounts.clone());
             }
             Some(total) if total.end_ns >= end_ns => {
                 return Err("the delta is not newer than the last one of its series".to_owned());
             }
-            Some(total) if total.shape == shape && total.values.len() == values.len() => {
-                let sums = total.values.iter().zip(values).map(|(total, more)| total + more);
-                Total { end_ns, seen_ms: self.now_ms, shape, values: sums.collect() }
-            }
-            Some(_) => fresh(),
-            None => {
-                let total = fresh();
-                self.make_room(total.weight())?;
-                total
-            }
+            Some(total) => total.amounts.plus(&more).unwrap_or(more),
+            None => more,
         };
-        let values = total.values.clone();
+        let weight_before = known.map_or(0, Total::weight);
+        let total = Total { end_ns, seen_ms: self.now_ms, amounts: amounts.clone() };
+        let weight = total.weight();
+        // Numbers stay as many as they are; a histogram may grow.
+        if weight > weight_before {
+            self.make_room(weight - weight_before)?;
+        }
         if let Some(before) = self.changed.insert(key, total) {
             self.weight -= before.weight();
         }
-        self.weight += values.len() + WEIGHT_OF_SERIES;
-        Ok(values)
+        self.weight += weight;
+        Ok(amounts)
     }
 
     fn make_room(&mut self, more: usize) -> Result<(), String> {

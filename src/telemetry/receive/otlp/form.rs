@@ -8,6 +8,7 @@ use super::super::protobuf::{Broken, Fields, Value};
 pub(super) struct Form {
     pub kind: MetricType,
     pub is_delta: bool,
+    pub is_exponential: bool,
     pub refused: Option<&'static str>,
     pub points: u64,
 }
@@ -30,11 +31,11 @@ pub(super) fn read_form(form: u64, data: Fields<'_>) -> Result<Form, Broken> {
         _ => MetricType::Gauge,
     };
     let refused = match (form, temporality) {
-        (10, _) => Some("exponential histograms are not stored yet"),
-        (7 | 9, 1 | 2) | (5 | 11, _) => None,
+        (7 | 9 | 10, 1 | 2) | (5 | 11, _) => None,
         _ => Some("its aggregation temporality is neither delta nor cumulative"),
     };
-    Ok(Form { kind, is_delta: temporality == 1 && matches!(form, 7 | 9), refused, points })
+    let is_delta = temporality == 1 && matches!(form, 7 | 9 | 10);
+    Ok(Form { kind, is_delta, is_exponential: form == 10, refused, points })
 }
 
 /// The points of a whole resource.

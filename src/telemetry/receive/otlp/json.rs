@@ -132,7 +132,7 @@ impl FieldSeed<'_> {
                 let signed = signed.map_err(|_| wrong())?;
                 (signed << 1 ^ signed >> 63).cast_unsigned()
             }
-            Kind::Text | Kind::Bytes | Kind::Bool | Kind::Message(_) => {
+            Kind::Text | Kind::Bytes | Kind::Hex | Kind::Bool | Kind::Message(_) => {
                 return Err(self.mismatch("a number"));
             }
         };
@@ -152,6 +152,7 @@ impl FieldSeed<'_> {
         match self.field.kind {
             Kind::Text => "a text",
             Kind::Bytes => "base64",
+            Kind::Hex => "hexadecimal digits",
             Kind::Bool => "true or false",
             Kind::Message(_) => "an object",
             _ => "a number",
@@ -217,6 +218,10 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
                 let bytes = STANDARD.decode(text).map_err(|_| self.mismatch("a text"))?;
                 self.bytes(&bytes)
             }
+            Kind::Hex => {
+                let bytes = unhex(text).ok_or_else(|| self.mismatch("a text"))?;
+                self.bytes(&bytes)
+            }
             Kind::Double => {
                 let value: f64 = text.parse().map_err(|_| self.mismatch("a text"))?;
                 self.fixed(value.to_bits())
@@ -256,4 +261,12 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
         MessageSeed { message, out: &mut inner, bytes_max: self.bytes_max }.visit_map(map)?;
         self.bytes(&inner)
     }
+}
+
+/// The bytes that hexadecimal digits stand for, two a byte.
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    let byte = |[high, low]: &[u8; 2]| Some((digit(*high)? << 4 | digit(*low)?) as u8);
+    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
 }

@@ -6,12 +6,15 @@
 pub(super) mod api;
 mod attributes;
 mod delta;
+mod exemplar;
+mod exponential;
 mod form;
 pub(super) mod grpc;
 mod json;
 mod name;
 mod points;
 mod resource;
+mod samples;
 mod schema;
 mod translate;
 

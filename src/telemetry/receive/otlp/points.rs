@@ -4,6 +4,8 @@ use super::super::protobuf::{Broken, Fields, Value};
 
 /// Buckets of one data point.
 const BUCKETS_MAX: usize = 2_000;
+/// Exemplars of one data point.
+const EXEMPLARS_MAX: usize = 1_000;
 /// Quantiles of one data point.
 const QUANTILES_MAX: usize = 200;
 /// The flag of a point that says only that there is no value any more.
@@ -14,7 +16,6 @@ const NO_RECORDED_VALUE: u64 = 1;
 pub(super) struct Stamp {
     pub time_ns: u64,
     pub flags: u64,
-    pub exemplars: u64,
 }
 
 impl Stamp {
@@ -25,6 +26,24 @@ impl Stamp {
     /// The series ended.
     pub(super) fn is_end(self) -> bool {
         self.flags & NO_RECORDED_VALUE != 0
+    }
+}
+
+/// The exemplars of a point, not read yet.
+#[derive(Debug, Default)]
+pub(super) struct Exemplars<'a> {
+    pub messages: Vec<Fields<'a>>,
+    /// Those beyond the limit.
+    pub dropped: u64,
+}
+
+impl<'a> Exemplars<'a> {
+    pub(super) fn add(&mut self, message: Fields<'a>) {
+        if self.messages.len() < EXEMPLARS_MAX {
+            self.messages.push(message);
+        } else {
+            self.dropped += 1;
+        }
     }
 }
 
@@ -39,21 +58,22 @@ pub(super) enum WrongPoint {
 
 /// A point of a gauge or sum.
 #[derive(Debug, Default)]
-pub(super) struct NumberPoint {
+pub(super) struct NumberPoint<'a> {
     pub stamp: Stamp,
     pub value: Option<f64>,
+    pub exemplars: Exemplars<'a>,
 }
 
-impl NumberPoint {
+impl<'a> NumberPoint<'a> {
     #[expect(clippy::cast_precision_loss, reason = "samples are doubles")]
-    pub(super) fn read(mut fields: Fields<'_>) -> Result<Self, Broken> {
+    pub(super) fn read(mut fields: Fields<'a>) -> Result<Self, Broken> {
         let mut point = Self::default();
         while let Some((number, value)) = fields.next_field()? {
             match (number, value) {
                 (3, Value::Fixed64(time_ns)) => point.stamp.time_ns = time_ns,
                 (4, Value::Fixed64(bits)) => point.value = Some(f64::from_bits(bits)),
                 (6, Value::Fixed64(bits)) => point.value = Some(bits.cast_signed() as f64),
-                (5, Value::Bytes(_)) => point.stamp.exemplars += 1,
+                (5, Value::Bytes(exemplar)) => point.exemplars.add(exemplar),
                 (8, Value::Varint(flags)) => point.stamp.flags = flags,
                 _ => {}
             }
@@ -64,8 +84,9 @@ impl NumberPoint {
 
 /// A point of a histogram.
 #[derive(Debug, Default)]
-pub(super) struct HistogramPoint {
+pub(super) struct HistogramPoint<'a> {
     pub stamp: Stamp,
+    pub exemplars: Exemplars<'a>,
     pub count: f64,
     pub sum: Option<f64>,
     /// What each bucket holds by itself.
@@ -73,9 +94,9 @@ pub(super) struct HistogramPoint {
     pub bounds: Vec<f64>,
 }
 
-impl HistogramPoint {
+impl<'a> HistogramPoint<'a> {
     #[expect(clippy::cast_precision_loss, reason = "samples are doubles")]
-    pub(super) fn read(mut fields: Fields<'_>) -> Result<Self, WrongPoint> {
+    pub(super) fn read(mut fields: Fields<'a>) -> Result<Self, WrongPoint> {
         let mut point = Self::default();
         while let Some((number, value)) = fields.next_field()? {
             match (number, value) {
@@ -94,7 +115,7 @@ impl HistogramPoint {
                         push_bucket(&mut point.bounds, f64::from_bits(bits))?;
                     }
                 }
-                (8, Value::Bytes(_)) => point.stamp.exemplars += 1,
+                (8, Value::Bytes(exemplar)) => point.exemplars.add(exemplar),
                 (10, Value::Varint(flags)) => point.stamp.flags = flags,
                 _ => {}
             }

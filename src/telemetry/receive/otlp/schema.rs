@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Text,
     /// Base64 in JSON.
     Bytes,
+    /// Bytes that are hexadecimal in JSON: ids of traces and spans.
+    Hex,
     Bool,
     Double,
     /// Eight bytes; a number or its text in JSON.
@@ -42,7 +44,7 @@ const fn many(key: &'static str, number: u64, kind: Kind) -> Field {
     Field { key, number, kind, repeated: true }
 }
 
-use Kind::{Bool, Bytes, Double, Enum, Fixed64, Sfixed64, Signed, Text, Varint};
+use Kind::{Bool, Bytes, Double, Enum, Fixed64, Hex, Sfixed64, Signed, Text, Varint};
 
 const TEMPORALITY: Kind = Enum(&[
     "AGGREGATION_TEMPORALITY_UNSPECIFIED",
@@ -87,7 +89,7 @@ static NUMBER_POINT: Message = Message(&[
     one("timeUnixNano", 3, Fixed64),
     one("asDouble", 4, Double),
     one("asInt", 6, Sfixed64),
-    many("exemplars", 5, Kind::Message(&NOTHING)),
+    many("exemplars", 5, Kind::Message(&EXEMPLAR)),
     one("flags", 8, Varint),
 ]);
 
@@ -104,7 +106,7 @@ static HISTOGRAM_POINT: Message = Message(&[
     one("sum", 5, Double),
     many("bucketCounts", 6, Fixed64),
     many("explicitBounds", 7, Double),
-    many("exemplars", 8, Kind::Message(&NOTHING)),
+    many("exemplars", 8, Kind::Message(&EXEMPLAR)),
     one("flags", 10, Varint),
     one("min", 11, Double),
     one("max", 12, Double),
@@ -126,6 +128,7 @@ static EXPONENTIAL_POINT: Message = Message(&[
     one("positive", 8, Kind::Message(&BUCKETS)),
     one("negative", 9, Kind::Message(&BUCKETS)),
     one("flags", 10, Varint),
+    many("exemplars", 11, Kind::Message(&EXEMPLAR)),
     one("zeroThreshold", 14, Double),
 ]);
 
@@ -162,5 +165,11 @@ static ARRAY: Message = Message(&[many("values", 1, Kind::Message(&ANY_VALUE))])
 
 static KEY_VALUES: Message = Message(&[many("values", 1, Kind::Message(&KEY_VALUE))]);
 
-/// A message that is counted and not read.
-static NOTHING: Message = Message(&[]);
+static EXEMPLAR: Message = Message(&[
+    many("filteredAttributes", 7, Kind::Message(&KEY_VALUE)),
+    one("timeUnixNano", 2, Fixed64),
+    one("asDouble", 3, Double),
+    one("asInt", 6, Sfixed64),
+    one("spanId", 4, Hex),
+    one("traceId", 5, Hex),
+]);

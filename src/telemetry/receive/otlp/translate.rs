@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use kernel::error::{Error, Result};
-use metric::{LabelLimits, METRIC_NAME, Metadata, MetricType, stale_nan};
+use metric::{Exemplar, Histogram, LabelLimits, METRIC_NAME, Metadata, MetricType, stale_nan};
 
 use super::super::import::cut;
 use super::super::label_set::LabelSet;
@@ -14,10 +15,13 @@ use super::super::work::Workshop;
 use super::super::{refusal, store_metadata};
 use super::attributes::{self, WrongAttributes};
 use super::delta::Adding;
+use super::exemplar::read_all;
+use super::exponential::ExponentialPoint;
 use super::form::{Form, count_points, read_form};
 use super::name::{metric_name, unit_name};
 use super::points::{HistogramPoint, NumberPoint, Stamp, SummaryPoint, WrongPoint};
 use super::resource::{Resource, TARGET_INFO};
+use super::samples::{Samples, bound_text};
 
 /// The protocol's name in counters.
 pub(super) const PROTOCOL: &str = "otlp";
@@ -50,14 +54,10 @@ pub(super) fn store(body: &[u8], shop: &Workshop<'_>, now_ms: i64) -> Result<Out
         metadata: BTreeMap::new(),
         point: 0,
         rejected: 0,
-        exponential: 0,
-        exemplars: 0,
         span_ms: None,
         scratch: Vec::new(),
     };
     let walked = walk.run(body).and_then(|()| Ok(walk.sink.flush()?));
-    shop.count_not_stored("exponential_histogram", walk.exponential);
-    shop.count_not_stored("exemplar", walk.exemplars);
     walked.map_err(Error::from)?;
     if let Some(adding) = walk.adding {
         adding.commit();
@@ -101,9 +101,10 @@ struct Metric {
     name: String,
     kind: MetricType,
     is_delta: bool,
+    is_exponential: bool,
 }
 
-struct Walk<'s> {
+pub(super) struct Walk<'s> {
     shop: &'s Workshop<'s>,
     sink: Sink<'s>,
     /// Totals of deltas, once there is one.
@@ -113,8 +114,6 @@ struct Walk<'s> {
     /// The number of the data point, from 1.
     point: usize,
     rejected: u64,
-    exponential: u64,
-    exemplars: u64,
     /// The first and last time of the resource's points.
     span_ms: Option<(i64, i64)>,
     scratch: Vec<u8>,
@@ -175,10 +174,7 @@ impl<'s> Walk<'s> {
             }
         }
         let Some((form, data)) = data else { return Ok(()) };
-        let Form { kind, is_delta, refused, points } = read_form(form, data)?;
-        if form == 10 {
-            self.exponential += points;
-        }
+        let Form { kind, is_delta, is_exponential, refused, points } = read_form(form, data)?;
         if let Some(reason) = refused {
             self.reject_points(points, &format!("metric {:?}: {reason}", short(name)));
             return Ok(());
@@ -191,7 +187,7 @@ impl<'s> Walk<'s> {
             }
         };
         self.take_metadata(&made, kind, help, unit);
-        let metric = Metric { name: made, kind, is_delta };
+        let metric = Metric { name: made, kind, is_delta, is_exponential };
         let mut fields = data;
         while let Some((number, value)) = fields.next_field()? {
             if let (1, Value::Bytes(point)) = (number, value) {
@@ -217,7 +213,11 @@ impl<'s> Walk<'s> {
         resource: &Resource<'_>,
         point: Fields<'_>,
     ) -> Result<(), Stopped> {
-        let number = if matches!(metric.kind, MetricType::Histogram) { 9 } else { 7 };
+        let number = match metric.kind {
+            MetricType::Histogram if metric.is_exponential => 1,
+            MetricType::Histogram => 9,
+            _ => 7,
+        };
         let labels = match attributes::read(point, number) {
             Ok(found) => resource.labels(&found),
             Err(WrongAttributes::Broken(broken)) => return Err(broken.into()),
@@ -231,13 +231,15 @@ impl<'s> Walk<'s> {
             }
         };
         let taken = match metric.kind {
+            MetricType::Histogram if metric.is_exponential => {
+                self.take_exponential(metric, labels, point)?
+            }
             MetricType::Histogram => self.take_histogram(metric, labels, point)?,
             MetricType::Summary => self.take_summary(metric, labels, point)?,
             _ => self.take_number(metric, labels, point)?,
         };
         match taken {
             Ok(stamp) => {
-                self.exemplars += stamp.exemplars;
                 let time_ms = stamp.time_ms();
                 let (first, last) = self.span_ms.unwrap_or((time_ms, time_ms));
                 self.span_ms = Some((first.min(time_ms), last.max(time_ms)));
@@ -253,7 +255,8 @@ impl<'s> Walk<'s> {
         mut labels: LabelSet<'l>,
         point: Fields<'_>,
     ) -> Result<Result<Stamp, String>, Stopped> {
-        let NumberPoint { stamp, value } = NumberPoint::read(point)?;
+        let NumberPoint { stamp, value, exemplars } = NumberPoint::read(point)?;
+        let found = read_all(&exemplars, stamp.time_ns)?;
         labels.add(METRIC_NAME, metric.name.as_str());
         let value = match value {
             _ if stamp.is_end() => stale_nan(),
@@ -266,7 +269,48 @@ impl<'s> Walk<'s> {
             }
             Some(value) => value,
         };
-        Ok(self.push(&labels, stamp, value)?.map(|()| stamp))
+        let pushed = self.push(&labels, stamp, value)?;
+        if pushed.is_ok() {
+            self.sink.drop_exemplars(exemplars.dropped);
+            self.push_exemplars(found)?;
+        }
+        Ok(pushed.map(|()| stamp))
+    }
+
+    fn take_exponential<'l>(
+        &mut self,
+        metric: &'l Metric,
+        mut labels: LabelSet<'l>,
+        point: Fields<'_>,
+    ) -> Result<Result<Stamp, String>, Stopped> {
+        let mut point = match ExponentialPoint::read(point) {
+            Ok(point) => point,
+            Err(WrongPoint::Broken(broken)) => return Err(broken.into()),
+            Err(WrongPoint::Refused(reason)) => return Ok(Err(reason)),
+        };
+        let (stamp, exemplars) = (point.stamp, std::mem::take(&mut point.exemplars));
+        let found = read_all(&exemplars, stamp.time_ns)?;
+        labels.add(METRIC_NAME, metric.name.as_str());
+        if stamp.is_end() {
+            return Ok(self.push(&labels, stamp, stale_nan())?.map(|()| stamp));
+        }
+        let histogram = point.histogram().and_then(|histogram| {
+            if !metric.is_delta {
+                return Ok(Arc::new(histogram));
+            }
+            self.total_histogram(&labels, stamp.time_ns, histogram)
+        });
+        let histogram = match histogram {
+            Ok(histogram) => histogram,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let begun = self.sink.begin(&labels)?;
+        if begun.is_ok() {
+            self.sink.push_histogram(self.point, stamp.time_ms(), histogram)?;
+            self.sink.drop_exemplars(exemplars.dropped);
+            self.push_exemplars(found)?;
+        }
+        Ok(begun.map(|()| stamp))
     }
 
     fn take_histogram<'l>(
@@ -288,21 +332,31 @@ impl<'s> Walk<'s> {
         {
             return Ok(Err(reason));
         }
+        let found = read_all(&point.exemplars, stamp.time_ns)?;
+        let total = point.exemplars.dropped + found.len() as u64;
+        let mut exemplars: Vec<Exemplar> = found.into_iter().flatten().collect();
+        let placed = exemplars.len() as u64;
         let mut samples = Samples::new(self, labels, &metric.name, stamp);
         let mut held = 0.0;
         for (bound, count) in point.bounds.iter().zip(&point.buckets) {
             held += count;
-            samples.push("_bucket", Some(("le", bound_text(*bound))), held)?;
+            let mut inside: Vec<Exemplar> =
+                exemplars.extract_if(.., |exemplar| exemplar.value <= *bound).collect();
+            let label = Some(("le", bound_text(*bound)));
+            samples.push_with("_bucket", label, held, &mut inside)?;
         }
         // A last bound without end is the bucket of all itself.
         if point.bounds.last() != Some(&f64::INFINITY) || point.buckets.is_empty() {
-            samples.push("_bucket", Some(("le", "+Inf".to_owned())), point.count)?;
+            let label = Some(("le", "+Inf".to_owned()));
+            samples.push_with("_bucket", label, point.count, &mut exemplars)?;
         }
         samples.push("_count", None, point.count)?;
         if let Some(sum) = point.sum {
             samples.push("_sum", None, sum)?;
         }
-        Ok(samples.outcome.map(|()| stamp))
+        let outcome = samples.outcome;
+        self.sink.drop_exemplars(total - placed + exemplars.len() as u64);
+        Ok(outcome.map(|()| stamp))
     }
 
     /// Replaces what a delta holds by the totals of its series.
@@ -310,7 +364,7 @@ impl<'s> Walk<'s> {
         &mut self,
         metric: &'l Metric,
         labels: &mut LabelSet<'l>,
-        point: &mut HistogramPoint,
+        point: &mut HistogramPoint<'_>,
     ) -> Result<(), String> {
         let mut shape = DefaultHasher::new();
         point.bounds.iter().for_each(|bound| bound.to_bits().hash(&mut shape));
@@ -368,7 +422,30 @@ impl<'s> Walk<'s> {
         adding.add(key, shape, end_ns, values)
     }
 
-    fn push(
+    /// Adds a histogram to the total of its series.
+    fn total_histogram(
+        &mut self,
+        labels: &LabelSet<'_>,
+        end_ns: u64,
+        more: Histogram,
+    ) -> Result<Arc<Histogram>, String> {
+        self.scratch.clear();
+        labels.encode(&LabelLimits::default(), &mut self.scratch)?;
+        let (shop, now_ms) = (self.shop, self.now_ms);
+        let adding = self.adding.get_or_insert_with(|| shop.receiver().add_deltas(now_ms));
+        let key = adding.key(&self.scratch);
+        adding.add_histogram(key, end_ns, more)
+    }
+
+    /// Gives the series begun last its exemplars.
+    pub(super) fn push_exemplars(
+        &mut self,
+        exemplars: impl IntoIterator<Item = Option<Exemplar>>,
+    ) -> Result<(), SinkError> {
+        exemplars.into_iter().try_for_each(|exemplar| self.sink.push_exemplar(exemplar))
+    }
+
+    pub(super) fn push(
         &mut self,
         labels: &LabelSet<'_>,
         stamp: Stamp,
@@ -413,49 +490,6 @@ impl<'s> Walk<'s> {
             .or_insert(Metadata { help: "Target metadata".to_owned(), ..gauge });
         Ok(())
     }
-}
-
-/// The samples of one point that has several.
-struct Samples<'w, 's, 'l> {
-    walk: &'w mut Walk<'s>,
-    labels: LabelSet<'l>,
-    name: &'w str,
-    stamp: Stamp,
-    outcome: Result<(), String>,
-}
-
-impl<'w, 's, 'l> Samples<'w, 's, 'l> {
-    fn new(walk: &'w mut Walk<'s>, labels: LabelSet<'l>, name: &'w str, stamp: Stamp) -> Self {
-        Self { walk, labels, name, stamp, outcome: Ok(()) }
-    }
-
-    fn push(
-        &mut self,
-        suffix: &str,
-        label: Option<(&'static str, String)>,
-        value: f64,
-    ) -> Result<(), SinkError> {
-        if self.outcome.is_err() {
-            return Ok(());
-        }
-        let len = self.labels.len();
-        self.labels.add(METRIC_NAME, format!("{}{suffix}", self.name));
-        if let Some((name, text)) = label {
-            self.labels.add(name, text);
-        }
-        let value = if self.stamp.is_end() { stale_nan() } else { value };
-        self.outcome = self.walk.push(&self.labels, self.stamp, value)?;
-        self.labels.truncate(len);
-        Ok(())
-    }
-}
-
-/// A bound as Prometheus writes it.
-fn bound_text(bound: f64) -> String {
-    if bound == f64::INFINITY {
-        return "+Inf".to_owned();
-    }
-    if bound == f64::NEG_INFINITY { "-Inf".to_owned() } else { bound.to_string() }
 }
 
 fn short(text: &str) -> String {
