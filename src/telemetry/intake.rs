@@ -1,13 +1,17 @@
 //! The one way of samples into the engine, counted. Blocks until they are durable.
 
+use std::sync::Arc;
+
 use kernel::metrics::Metrics;
-use metric::Metadata;
+use metric::{Exemplar, Labels, Metadata};
 use series::{AppendError, Appended, Batch, RejectReason, Series};
 
 use crate::own_metrics::IntakeMetrics;
 use crate::scrape::fetch::ScrapeFailure;
 use crate::scrape::series_cache::Row;
 
+/// The way of scrapes in counters.
+const SCRAPE: &str = "scrape";
 /// Metadata entries written at one time.
 const METADATA_SLICE: usize = 1_000;
 
@@ -58,12 +62,29 @@ impl Intake {
         rows: &[Row],
         sender: &str,
     ) -> Result<Option<ScrapeFailure>, ScrapeFailure> {
+        self.append_with(rows, &[], sender)
+    }
+
+    /// Appends the rows of a scrape with exemplars of their series.
+    pub(crate) fn append_with(
+        &self,
+        rows: &[Row],
+        exemplars: &[(Labels, Exemplar)],
+        sender: &str,
+    ) -> Result<Option<ScrapeFailure>, ScrapeFailure> {
         let mut batch = Batch::with_capacity(rows.len()).from_source(sender);
         for row in rows {
-            batch.push(row.labels.encoded(), row.timestamp_ms, row.value);
+            let labels = row.labels.encoded();
+            match &row.histogram {
+                None => batch.push(labels, row.timestamp_ms, row.value),
+                Some(it) => batch.push_histogram(labels, row.timestamp_ms, Arc::clone(it)),
+            }
+        }
+        for (labels, exemplar) in exemplars {
+            batch.push_exemplar(labels.encoded(), exemplar.clone());
         }
         let appended = self
-            .append_batch(&batch, "scrape")
+            .append_batch(&batch, SCRAPE)
             .map_err(|error| ScrapeFailure::new("storage", error.to_string()))?;
         let Some(first) = appended.rejections.first() else { return Ok(None) };
         let detail = format!(
@@ -101,6 +122,11 @@ impl Intake {
             self.metrics.refused.with_label_values(&labels).inc_by(histograms);
         }
         self.metrics.exemplars_dropped.with_label_values(&[source]).inc_by(exemplars);
+    }
+
+    /// Counts exemplars of a scrape that were wrong or too many.
+    pub(crate) fn count_bad_exemplars(&self, exemplars: u64) {
+        self.count_bad(SCRAPE, Bad { histograms: 0, exemplars });
     }
 
     /// States what metrics mean.

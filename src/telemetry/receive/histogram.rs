@@ -1,6 +1,7 @@
-//! Native histograms in protobuf, as both versions of `remote_write` send them.
+//! Native histograms in protobuf: as both versions of `remote_write` send them, and as targets
+//! expose them.
 //!
-//! Counts are whole numbers, of which the buckets tell differences, or floating-point numbers. What is
+//! The messages hold the same under other field numbers. Counts are whole numbers, of which the buckets tell differences, or floating-point numbers. What is
 //! read is bounded by the largest histogram that is accepted, whatever the message says.
 
 use std::sync::Arc;
@@ -46,6 +47,19 @@ static REMOTE_WRITE: Layout = Layout {
     zero_count_float: 7,
     negative: SideLayout { spans: 8, deltas: 9, counts: 10 },
     positive: SideLayout { spans: 11, deltas: 12, counts: 13 },
+};
+
+/// `io.prometheus.client.Histogram`.
+pub(crate) static EXPOSITION: Layout = Layout {
+    count: 1,
+    count_float: 4,
+    sum: 2,
+    schema: 5,
+    zero_threshold: 6,
+    zero_count: 7,
+    zero_count_float: 8,
+    negative: SideLayout { spans: 9, deltas: 10, counts: 11 },
+    positive: SideLayout { spans: 12, deltas: 13, counts: 14 },
 };
 
 /// A count in one of its two forms.
@@ -166,6 +180,29 @@ impl Parts {
             }
         }
         Ok(())
+    }
+
+    /// Says that the histogram goes up and down at will.
+    pub(crate) fn set_gauge(&mut self) {
+        self.reset_hint = ResetHint::Gauge;
+    }
+
+    /// Whether the message told of a native histogram, not just of a classic one.
+    pub(crate) fn is_native(&self) -> bool {
+        !self.positive.spans.is_empty()
+            || !self.negative.spans.is_empty()
+            || self.zero_threshold > 0.0
+            || self.zero_count.number() > 0.0
+    }
+
+    /// All observations.
+    pub(crate) fn count(&self) -> f64 {
+        self.count.number()
+    }
+
+    /// Sum of all observations.
+    pub(crate) fn sum(&self) -> f64 {
+        self.sum
     }
 
     /// The histogram, or what is wrong with it.

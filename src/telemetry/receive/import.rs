@@ -85,7 +85,8 @@ async fn receive(telemetry: &Telemetry, who: &Caller, request: Request) -> Resul
     who.require(Permission::MetricsWrite)?;
     let headers = request.headers();
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let Ok(format) = Format::of_content_type(content_type) else {
+    let format = Format::of_content_type(content_type).ok();
+    let Some(format) = format.filter(|format| *format != Format::Protobuf) else {
         let detail = "expected text/plain or application/openmetrics-text, got protobuf";
         return Ok(unsupported_response(detail.to_owned()));
     };
@@ -161,7 +162,11 @@ impl Import {
             }
             match sink.begin(&labels)? {
                 Ok(()) => {
-                    sink.push(last, sample.timestamp_ms.unwrap_or(self.at_ms), sample.value)?;
+                    let at_ms = sample.timestamp_ms.unwrap_or(self.at_ms);
+                    sink.push(last, at_ms, sample.value)?;
+                    if let Some(line) = sample.exemplar {
+                        sink.push_exemplar(parser.exemplar(line, at_ms))?;
+                    }
                 }
                 Err(reason) => sink.refuse(1, last, &reason),
             }

@@ -86,6 +86,16 @@ impl<'a> Fields<'a> {
         Ok(self.bytes.get(from..self.at).unwrap_or_default())
     }
 
+    /// The next message of a stream of messages, each behind its length.
+    pub(crate) fn next_delimited(&mut self) -> Result<Option<Fields<'a>>, Broken> {
+        if self.at >= self.bytes.len() {
+            return Ok(None);
+        }
+        let length = usize::try_from(self.varint()?).unwrap_or(usize::MAX);
+        let base = self.base + self.at;
+        Ok(Some(Fields { bytes: self.take(length)?, at: 0, base }))
+    }
+
     /// The next number of a packed list of varints.
     pub(crate) fn next_packed_varint(&mut self) -> Result<Option<u64>, Broken> {
         if self.at >= self.bytes.len() { Ok(None) } else { self.varint().map(Some) }

@@ -259,7 +259,9 @@ impl Work {
             added: pass.added,
         };
         report.append(&self.target.labels, self.at_ms, &mut pass.rows);
-        match self.intake.append(&pass.rows, &sender_of_target(&self.target.labels)) {
+        self.intake.count_bad_exemplars(pass.bad_exemplars);
+        let sender = sender_of_target(&self.target.labels);
+        match self.intake.append_with(&pass.rows, &pass.exemplars, &sender) {
             Ok(rejected) => {
                 self.cache.commit();
                 let stated: Vec<(&str, Metadata)> =

@@ -17,6 +17,11 @@ use crate::room::{Body, Room};
 /// What we read, best first.
 const ACCEPT: &str = "application/openmetrics-text;version=1.0.0,\
      application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+/// The same for jobs that want native histograms, which only protobuf can show.
+const ACCEPT_NATIVE: &str = "application/vnd.google.protobuf;\
+     proto=io.prometheus.client.MetricFamily;encoding=delimited,\
+     application/openmetrics-text;version=1.0.0;q=0.8,\
+     application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 /// How the target sees us.
 const USER_AGENT: &str = concat!("OneMonitor/", env!("CARGO_PKG_VERSION"));
 /// Redirects followed at most.
@@ -84,10 +89,11 @@ pub(crate) async fn fetch(
     timeout: Duration,
     room: &Room,
 ) -> Result<Answer, ScrapeFailure> {
+    let accept = if scraping.native_histograms { ACCEPT_NATIVE } else { ACCEPT };
     let mut request = scraping
         .client
         .get(url)
-        .header(header::ACCEPT, ACCEPT)
+        .header(header::ACCEPT, accept)
         .header("X-Prometheus-Scrape-Timeout-Seconds", timeout.as_secs_f64().to_string());
     match &scraping.credentials {
         Credentials::None => {}

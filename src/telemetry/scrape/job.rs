@@ -71,6 +71,10 @@ pub struct ScrapeJob {
     pub honor_timestamps: Option<bool>,
     /// Follow redirects that stay on the same host; yes when absent.
     pub follow_redirects: Option<bool>,
+    /// Ask for the protobuf format first, in which targets show native histograms.
+    pub native_histograms: bool,
+    /// Of a histogram that is shown as a native and as a classic one keep both.
+    pub always_scrape_classic_histograms: bool,
 }
 
 /// How a TLS target is checked, and what it is shown.
@@ -143,6 +147,9 @@ pub(crate) struct Scraping {
     pub limits: ScrapeLimits,
     pub honor_labels: bool,
     pub honor_timestamps: bool,
+    pub native_histograms: bool,
+    /// Keep the classic form of native histograms too.
+    pub classic_histograms: bool,
     pub credentials: Credentials,
     pub tls: Arc<ClientConfig>,
     pub client: reqwest::Client,
@@ -221,6 +228,8 @@ impl ScrapeJob {
             },
             honor_labels: self.honor_labels,
             honor_timestamps: self.honor_timestamps.unwrap_or(true),
+            native_histograms: self.native_histograms,
+            classic_histograms: self.always_scrape_classic_histograms,
             credentials,
             client: fetch::client(&tls, follow_redirects)?,
             tls,

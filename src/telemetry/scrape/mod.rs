@@ -11,6 +11,7 @@ pub(crate) mod manager;
 pub(crate) mod plan;
 pub(crate) mod relabel;
 pub(crate) mod report;
+mod sample_labels;
 pub(crate) mod series_cache;
 pub(crate) mod source;
 pub(crate) mod status;

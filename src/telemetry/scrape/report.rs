@@ -51,5 +51,5 @@ impl Report {
 fn row(target: &Labels, name: &str, timestamp_ms: i64, value: f64) -> Option<Row> {
     let mut builder = LabelsBuilder::from_labels(target);
     builder.set(METRIC_NAME, name);
-    Some(Row { labels: builder.build().ok()?, timestamp_ms, value })
+    Some(Row::number(builder.build().ok()?, timestamp_ms, value))
 }

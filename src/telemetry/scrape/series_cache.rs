@@ -1,4 +1,4 @@
-//! From the text of one scrape to rows for the engine, and what ended since the scrape before.
+//! From the body of one scrape to rows for the engine, and what ended since the scrape before.
 //!
 //! A target shows the same series in the same words every time, so labels are parsed, merged and
 //! relabelled once and found again by a hash of those words. The cache also knows which series
@@ -6,24 +6,43 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
 
-use metric::{Labels, LabelsBuilder, METRIC_NAME, Metadata, stale_nan};
+use metric::{
+    Exemplar, Histogram, Labels, LabelsBuilder, METRIC_NAME, Metadata, MetricType, stale_nan,
+};
 
+use super::exposition::protobuf::{self, Shape, Wrong};
 use super::exposition::{Entry as Line, Format, LineParser, SampleLine, parse_body};
 use super::fetch::ScrapeFailure;
 use super::job::Scraping;
+use super::sample_labels::{add_label, check_number, series_labels};
 
 /// Metric families of one target whose metadata is kept.
 const FAMILIES_MAX: usize = 5_000;
 /// Longest help text kept, in bytes.
 const HELP_BYTES_MAX: usize = 1024;
 
+/// Exemplars of one scrape.
+const EXEMPLARS_MAX: usize = 100_000;
+/// Bytes that the native histograms of one scrape may take in memory.
+const HISTOGRAMS_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// A sample on its way to the engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub labels: Labels,
     pub timestamp_ms: i64,
+    /// NaN if it is a histogram.
     pub value: f64,
+    pub histogram: Option<Arc<Histogram>>,
+}
+
+impl Row {
+    /// A row that is a number.
+    pub(crate) fn number(labels: Labels, timestamp_ms: i64, value: f64) -> Self {
+        Self { labels, timestamp_ms, value, histogram: None }
+    }
 }
 
 /// Series remembered for each sample that a scrape may have: those of a scrape that failed and
@@ -41,8 +60,14 @@ pub(crate) struct Pass {
     pub kept: usize,
     /// Series not seen in the scrape before.
     pub added: usize,
+    /// Exemplars that the scrape before did not show.
+    pub exemplars: Vec<(Labels, Exemplar)>,
+    /// Exemplars that are wrong, or too many.
+    pub bad_exemplars: u64,
     /// Metadata that is new or changed.
     pub metadata: Vec<(String, Metadata)>,
+    /// What the native histograms take in memory.
+    histograms_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -55,6 +80,33 @@ struct Known {
     live: bool,
     /// Its last sample had a time of its own: then its end is not marked.
     timed: bool,
+    /// The newest exemplar shown: targets show the same one until there is another.
+    exemplar: Option<Box<Exemplar>>,
+}
+
+impl Known {
+    /// Whether an exemplar was not shown before. One without a time is known by the rest.
+    fn is_new(&self, exemplar: &Exemplar, is_timed: bool) -> bool {
+        let Some(last) = &self.exemplar else { return true };
+        let same =
+            last.value.to_bits() == exemplar.value.to_bits() && last.labels == exemplar.labels;
+        match exemplar.timestamp_ms.cmp(&last.timestamp_ms) {
+            _ if same && !is_timed => false,
+            std::cmp::Ordering::Less => false,
+            std::cmp::Ordering::Equal => !same,
+            std::cmp::Ordering::Greater => true,
+        }
+    }
+}
+
+/// A sample as a body shows it.
+struct Shown {
+    /// The same series has the same key each time.
+    key: (u64, usize),
+    value: Shape,
+    timestamp_ms: Option<i64>,
+    /// Exemplars in order of time, and whether each states its time.
+    exemplars: Vec<(Exemplar, bool)>,
 }
 
 /// What is known about the series of one target.
@@ -88,11 +140,26 @@ impl SeriesCache {
         if self.known.len() > limit.saturating_mul(KNOWN_PER_SAMPLE_MAX) {
             self.known.retain(|_, known| known.live);
         }
+        let pass = match format {
+            Format::Text | Format::OpenMetrics => self.take_text(body, format, reading),
+            Format::Protobuf => self.take_protobuf(body, reading),
+        };
+        let mut pass = pass?;
+        self.mark_missing(reading.at_ms, &mut pass.rows);
+        Ok(pass)
+    }
+
+    fn take_text(
+        &mut self,
+        body: &[u8],
+        format: Format,
+        reading: &Reading<'_>,
+    ) -> Result<Pass, ScrapeFailure> {
         let mut pass = Pass::default();
         let mut failure = None;
         let parsed = parse_body(body, format, |line, parser| {
             let taken = match line {
-                Line::Sample(sample) => self.take_sample(&sample, parser, reading, &mut pass),
+                Line::Sample(sample) => self.take_line(&sample, parser, reading, &mut pass),
                 other => {
                     self.take_metadata(&other, &mut pass);
                     Ok(())
@@ -108,29 +175,102 @@ impl SeriesCache {
             let code = failure.map_or("parse", |failure| failure.code);
             return Err(ScrapeFailure::new(code, wrong.to_string()));
         }
-        self.mark_missing(reading.at_ms, &mut pass.rows);
         Ok(pass)
     }
 
-    fn take_sample(
+    fn take_line(
         &mut self,
         sample: &SampleLine<'_>,
         parser: &LineParser<'_>,
         reading: &Reading<'_>,
         pass: &mut Pass,
     ) -> Result<(), ScrapeFailure> {
+        let mut exemplars = Vec::new();
+        if let Some(line) = sample.exemplar {
+            let at_ms = sample.timestamp_ms.unwrap_or(reading.at_ms);
+            match parser.exemplar(line, at_ms) {
+                Some(exemplar) => exemplars.push((exemplar, line.timestamp_ms.is_some())),
+                None => pass.bad_exemplars += 1,
+            }
+        }
+        let shown = Shown {
+            key: (self.hasher.hash_one(sample.series), sample.series.len()),
+            value: Shape::Number(sample.value),
+            timestamp_ms: sample.timestamp_ms,
+            exemplars,
+        };
+        let labels = |builder: &mut LabelsBuilder| {
+            let labels = parser.labels();
+            check_number(labels.len())?;
+            for label in labels {
+                add_label(builder, &label.name.text(), &label.value.text())?;
+            }
+            Ok(())
+        };
+        self.take_sample(shown, labels, reading, pass)
+    }
+
+    fn take_protobuf(&mut self, body: &[u8], reading: &Reading<'_>) -> Result<Pass, ScrapeFailure> {
+        let mut pass = Pass::default();
+        let classic = reading.scraping.classic_histograms;
+        protobuf::walk(body, classic, |shown| match shown {
+            protobuf::Shown::Sample(sample) => self.take_shown(sample, reading, &mut pass),
+            protobuf::Shown::Family { name, help, unit, kind } => {
+                self.take_family(name, help, unit, kind, &mut pass);
+                Ok(())
+            }
+        })?;
+        Ok(pass)
+    }
+
+    fn take_shown(
+        &mut self,
+        sample: protobuf::Sample<'_, '_>,
+        reading: &Reading<'_>,
+        pass: &mut Pass,
+    ) -> Result<(), ScrapeFailure> {
+        let protobuf::Sample { name, suffix, labels, more, value, timestamp_ms, .. } = sample;
+        check_number(labels.len())?;
+        let at_ms = timestamp_ms.unwrap_or(reading.at_ms);
+        let mut exemplars = Vec::with_capacity(sample.exemplars.len());
+        for found in sample.exemplars {
+            let is_timed = found.timestamp_ms.is_some();
+            match found.finish(at_ms) {
+                Some(exemplar) => exemplars.push((exemplar, is_timed)),
+                None => pass.bad_exemplars += 1,
+            }
+        }
+        exemplars.sort_by_key(|(exemplar, _)| exemplar.timestamp_ms);
+        let hash = self.hasher.hash_one((name, suffix, labels, &more));
+        let shown = Shown { key: (hash, labels.len()), value, timestamp_ms, exemplars };
+        let labels = |builder: &mut LabelsBuilder| {
+            builder.set(METRIC_NAME, &format!("{name}{suffix}"));
+            for (name, value) in labels {
+                add_label(builder, name, value)?;
+            }
+            more.map_or(Ok(()), |(name, value)| add_label(builder, name, &value))
+        };
+        self.take_sample(shown, labels, reading, pass)
+    }
+
+    fn take_sample(
+        &mut self,
+        shown: Shown,
+        write_labels: impl FnOnce(&mut LabelsBuilder) -> Result<(), ScrapeFailure>,
+        reading: &Reading<'_>,
+        pass: &mut Pass,
+    ) -> Result<(), ScrapeFailure> {
         pass.scraped += 1;
         let crowded = self.known.len() / 2 > reading.scraping.limits.samples_max;
-        let key = (self.hasher.hash_one(sample.series), sample.series.len());
-        let known = match self.known.entry(key) {
+        let known = match self.known.entry(shown.key) {
             std::collections::hash_map::Entry::Occupied(found) => found.into_mut(),
             std::collections::hash_map::Entry::Vacant(slot) => {
-                let labels = series_labels(parser, reading)?;
+                let labels = series_labels(write_labels, reading)?;
                 if labels.is_none() && crowded {
                     return Ok(());
                 }
                 pass.added += usize::from(labels.is_some());
-                slot.insert(Known { labels, seen: 0, live: false, timed: false })
+                slot.insert(Known { labels, seen: 0, live: false, timed: false, exemplar: None })
             }
         };
         known.seen = self.pass;
@@ -141,11 +281,34 @@ impl SeriesCache {
             let detail = format!("more than {limit} samples, which is this target's limit");
             return Err(ScrapeFailure::new("sample_limit", detail));
         }
-        let stated = sample.timestamp_ms.filter(|_| reading.scraping.honor_timestamps);
+        let stated = shown.timestamp_ms.filter(|_| reading.scraping.honor_timestamps);
         known.timed = stated.is_some();
-        let timestamp_ms = stated.unwrap_or(reading.at_ms);
-        pass.rows.push(Row { labels: labels.clone(), timestamp_ms, value: sample.value });
-        Ok(())
+        let labels = labels.clone();
+        for (exemplar, is_timed) in shown.exemplars {
+            if known.is_new(&exemplar, is_timed) {
+                known.exemplar = Some(Box::new(exemplar.clone()));
+                pass.push_exemplar(labels.clone(), exemplar);
+            }
+        }
+        pass.push(labels, stated.unwrap_or(reading.at_ms), shown.value)
+    }
+
+    fn take_family(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: &str,
+        kind: MetricType,
+        pass: &mut Pass,
+    ) {
+        let told = [
+            Line::Type(name.into(), kind),
+            Line::Help(name.into(), help.into()),
+            Line::Unit(name.into(), unit),
+        ];
+        for line in &told {
+            self.take_metadata(line, pass);
+        }
     }
 
     fn take_metadata(&mut self, line: &Line<'_>, pass: &mut Pass) {
@@ -189,7 +352,7 @@ impl SeriesCache {
         let present: HashSet<Labels> = rows.iter().map(|row| row.labels.clone()).collect();
         for labels in missing {
             if !present.contains(labels) {
-                rows.push(Row { labels: labels.clone(), timestamp_ms: at_ms, value: stale_nan() });
+                rows.push(Row::number(labels.clone(), at_ms, stale_nan()));
             }
         }
     }
@@ -198,7 +361,7 @@ impl SeriesCache {
     pub(crate) fn mark_all(&self, at_ms: i64) -> Vec<Row> {
         let live = self.known.values().filter(|known| known.live);
         live.filter_map(|known| known.labels.clone())
-            .map(|labels| Row { labels, timestamp_ms: at_ms, value: stale_nan() })
+            .map(|labels| Row::number(labels, at_ms, stale_nan()))
             .collect()
     }
 
@@ -222,69 +385,44 @@ impl SeriesCache {
     }
 }
 
-/// The labels of a sample as they are stored; `None` when relabelling drops it.
-fn series_labels(
-    parser: &LineParser<'_>,
-    reading: &Reading<'_>,
-) -> Result<Option<Labels>, ScrapeFailure> {
-    let mut builder = LabelsBuilder::new();
-    for label in parser.labels() {
-        let (name, value) = (label.name.text(), label.value.text());
-        if builder.get(&name).is_some() {
-            let detail = format!("the label {name:?} occurs twice");
-            return Err(ScrapeFailure::new("parse", detail));
-        }
-        builder.set(&name, &value);
-    }
-    merge(&mut builder, reading);
-    if !reading.scraping.metric_relabel.apply(&mut builder) {
-        return Ok(None);
-    }
-    if builder.get(METRIC_NAME).is_none() {
-        return Err(ScrapeFailure::new("parse", "the sample has no name after relabelling"));
-    }
-    let built = builder.build();
-    let labels = built.map_err(|error| ScrapeFailure::new("parse", error.to_string()))?;
-    check_limits(&labels, reading.scraping)?;
-    Ok(Some(labels))
-}
-
-/// Adds the target's labels; one that the sample has too is kept as `exported_…`, or wins when
-/// the job honours labels.
-fn merge(builder: &mut LabelsBuilder, reading: &Reading<'_>) {
-    for own in reading.labels {
-        let Some(exposed) = builder.get(own.name).map(str::to_owned) else {
-            builder.set(own.name, own.value);
-            continue;
+impl Pass {
+    fn push(
+        &mut self,
+        labels: Labels,
+        timestamp_ms: i64,
+        value: Shape,
+    ) -> Result<(), ScrapeFailure> {
+        let histogram = match value {
+            Shape::Number(value) => {
+                self.rows.push(Row::number(labels, timestamp_ms, value));
+                return Ok(());
+            }
+            Shape::Histogram(histogram) => histogram,
         };
-        if reading.scraping.honor_labels {
-            continue;
+        self.histograms_bytes += histogram.memory_bytes();
+        if self.histograms_bytes > HISTOGRAMS_BYTES_MAX {
+            let detail =
+                format!("its native histograms take more than {HISTOGRAMS_BYTES_MAX} bytes");
+            return Err(ScrapeFailure::new("too_large", detail));
         }
-        let mut name = format!("exported_{}", own.name);
-        while builder.get(&name).is_some() || reading.labels.get(&name).is_some() {
-            name.insert_str(0, "exported_");
+        let (value, histogram) = (f64::NAN, Some(histogram));
+        self.rows.push(Row { labels, timestamp_ms, value, histogram });
+        Ok(())
+    }
+
+    fn push_exemplar(&mut self, labels: Labels, exemplar: Exemplar) {
+        if self.exemplars.len() < EXEMPLARS_MAX {
+            self.exemplars.push((labels, exemplar));
+        } else {
+            self.bad_exemplars += 1;
         }
-        builder.set(&name, &exposed);
-        builder.set(own.name, own.value);
     }
 }
 
-fn check_limits(labels: &Labels, scraping: &Scraping) -> Result<(), ScrapeFailure> {
-    let fail = |detail: String| Err(ScrapeFailure::new("label_limit", detail));
-    let limits = &scraping.limits;
-    if let Some(max) = limits.labels_max.filter(|&max| labels.len() > max) {
-        return fail(format!("{} labels, the limit is {max}", labels.len()));
+impl From<Wrong> for ScrapeFailure {
+    fn from(wrong: Wrong) -> Self {
+        Self::new("parse", wrong.to_string())
     }
-    for label in labels {
-        let name: String = label.name.chars().take(100).collect();
-        if let Some(max) = limits.name_bytes_max.filter(|&max| label.name.len() > max) {
-            return fail(format!("the label name {name:?} is longer than {max} bytes"));
-        }
-        if let Some(max) = limits.value_bytes_max.filter(|&max| label.value.len() > max) {
-            return fail(format!("the value of label {name:?} is longer than {max} bytes"));
-        }
-    }
-    Ok(())
 }
 
 fn cut(text: &str) -> String {

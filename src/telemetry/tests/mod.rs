@@ -18,6 +18,7 @@ mod remote_write_v2;
 mod retention;
 mod rules;
 mod scrape;
+mod scrape_native;
 mod status;
 mod targets;
 mod transfer;

@@ -14,6 +14,8 @@ pub(super) enum Behaviour {
     Text(String),
     /// Answers OpenMetrics.
     OpenMetrics(String),
+    /// Answers protobuf to those who ask for it before anything else, and this text to others.
+    Protobuf(Vec<u8>, String),
     /// Answers these bytes, headers included.
     Raw(Vec<u8>),
     /// Sends samples without end.
@@ -102,6 +104,9 @@ async fn answer(
             let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ok(&mut stream, content_type, text.as_bytes()).await
         }
+        Behaviour::Protobuf(families, text) => {
+            answer_families(&mut stream, &request, &families, &text).await
+        }
         Behaviour::Raw(bytes) => stream.write_all(&bytes).await,
         Behaviour::Hangup => Ok(()),
         Behaviour::Short => {
@@ -145,6 +150,23 @@ async fn answer(
             }
         }
     }
+}
+
+/// Protobuf if it is asked for before anything else, otherwise the text.
+async fn answer_families(
+    stream: &mut TcpStream,
+    request: &str,
+    families: &[u8],
+    text: &str,
+) -> std::io::Result<()> {
+    let kind = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+                encoding=delimited";
+    let wanted = format!("accept: {kind},").to_ascii_lowercase();
+    let mut lines = request.lines().map(str::to_ascii_lowercase);
+    if lines.any(|line| line.starts_with(&wanted)) {
+        return ok(stream, kind, families).await;
+    }
+    ok(stream, "text/plain; version=0.0.4", text.as_bytes()).await
 }
 
 async fn ok(stream: &mut TcpStream, content_type: &str, body: &[u8]) -> std::io::Result<()> {

@@ -100,6 +100,9 @@ async fn open_metrics_and_gzip() {
     let whole = format!("# TYPE t counter\nt_total 4 {now_s} # {{id=\"x\"}} 1\n# EOF\n");
     assert_eq!(send(whole).await.status, StatusCode::OK);
     assert_eq!(bed.values("t_total").await, ["t_total 4"]);
+    let found = bed.get("/prometheus/api/v1/query_exemplars?query=t_total").await.json();
+    assert_eq!(found["data"][0]["exemplars"][0]["labels"], serde_json::json!({"id": "x"}));
+    assert_eq!(found["data"][0]["exemplars"][0]["timestamp"], now_s);
     let cut = send(format!("# TYPE u gauge\nu 4 {now_s}\n")).await;
     assert_eq!(
         (cut.status, cut.json()["code"].as_str()),

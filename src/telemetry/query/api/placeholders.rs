@@ -12,9 +12,7 @@ use crate::Telemetry;
 
 /// The routes of what is empty.
 pub(super) fn routes() -> OpenApiRouter<Telemetry> {
-    OpenApiRouter::new()
-        .routes(routes!(list_prometheus_alerts))
-        .routes(routes!(list_alertmanagers))
+    OpenApiRouter::new().routes(routes!(list_prometheus_alerts)).routes(routes!(list_alertmanagers))
 }
 
 /// Alerts that fire or are pending.

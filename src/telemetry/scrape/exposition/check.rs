@@ -1,6 +1,6 @@
 //! Reads a body to its end and lists its wrong lines, for the doctor.
 
-use super::{Entry, Format, LineParser};
+use super::{Entry, Format, LineParser, protobuf};
 
 /// Longest piece of a wrong line that is shown, in characters.
 const SHOWN_CHARS_MAX: usize = 200;
@@ -30,6 +30,10 @@ pub(crate) struct Checked {
 /// Parses every line, whatever is wrong with others, and keeps at most `problems_max` wrong ones.
 pub(crate) fn check(body: &[u8], format: Format, problems_max: usize) -> Checked {
     let mut checked = Checked::default();
+    if format == Format::Protobuf {
+        checked.check_protobuf(body, problems_max);
+        return checked;
+    }
     let mut parser = LineParser::new(format);
     let mut last = 0;
     let content = body.strip_suffix(b"\n").unwrap_or(body);
@@ -54,6 +58,21 @@ pub(crate) fn check(body: &[u8], format: Format, problems_max: usize) -> Checked
 }
 
 impl Checked {
+    /// Reads families up to the first wrong one.
+    fn check_protobuf(&mut self, body: &[u8], problems_max: usize) {
+        let mut families = 1;
+        let read = protobuf::walk(body, true, |shown| {
+            match shown {
+                protobuf::Shown::Sample(_) => self.samples += 1,
+                protobuf::Shown::Family { .. } => families += 1,
+            }
+            Ok::<(), protobuf::Wrong>(())
+        });
+        if let Err(wrong) = read {
+            self.add(families, b"", wrong.to_string(), problems_max);
+        }
+    }
+
     fn add(&mut self, line: usize, text: &[u8], reason: String, problems_max: usize) {
         self.wrong += 1;
         if self.problems.len() < problems_max {

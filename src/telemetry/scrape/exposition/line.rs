@@ -6,7 +6,7 @@ use metric::{METRIC_NAME, MetricType};
 
 use super::cursor::Cursor;
 use super::number::{parse_millis, parse_seconds, parse_value, shown};
-use super::{Entry, Raw, RawLabel, SampleLine, unescape};
+use super::{Entry, ExemplarLine, Raw, RawLabel, SampleLine, unescape};
 
 /// A comment of the text format, in which blanks are free.
 pub(super) fn parse_comment(mut cursor: Cursor<'_>) -> Result<Entry<'_>, String> {
@@ -87,6 +87,7 @@ pub(super) fn parse_sample<'a>(
     mut cursor: Cursor<'a>,
     strict: bool,
     labels: &mut Vec<RawLabel<'a>>,
+    exemplar_labels: &mut Vec<RawLabel<'a>>,
 ) -> Result<Entry<'a>, String> {
     labels.clear();
     let from = cursor.at();
@@ -120,13 +121,14 @@ pub(super) fn parse_sample<'a>(
         cursor.skip_blanks();
         ((!word.is_empty()).then(|| parse_millis(word)).transpose()?, false)
     };
-    if exemplar {
-        parse_exemplar(&mut cursor)?;
-    }
+    let exemplar = match exemplar {
+        true => Some(parse_exemplar(&mut cursor, exemplar_labels)?),
+        false => None,
+    };
     if cursor.peek().is_some() {
         return Err(cursor.expected("the end of the line"));
     }
-    Ok(Entry::Sample(SampleLine { series, value, timestamp_ms }))
+    Ok(Entry::Sample(SampleLine { series, value, timestamp_ms, exemplar }))
 }
 
 fn value_word<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, String> {
@@ -186,20 +188,23 @@ fn parse_strict_end(cursor: &mut Cursor<'_>) -> Result<(Option<i64>, bool), Stri
     Ok((timestamp_ms, false))
 }
 
-/// An exemplar is checked and left: nothing stores it yet.
-fn parse_exemplar(cursor: &mut Cursor<'_>) -> Result<(), String> {
+fn parse_exemplar<'a>(
+    cursor: &mut Cursor<'a>,
+    labels: &mut Vec<RawLabel<'a>>,
+) -> Result<ExemplarLine, String> {
     if !cursor.take(b'{') {
         return Err(cursor.expected("the exemplar's labels"));
     }
-    let mut labels = Vec::new();
-    parse_labels(cursor, &mut labels)?;
+    labels.clear();
+    parse_labels(cursor, labels)?;
     one_space(cursor)?;
-    parse_value(value_word(cursor)?)?;
+    let value = parse_value(value_word(cursor)?)?;
+    let mut timestamp_ms = None;
     if cursor.peek().is_some() {
         one_space(cursor)?;
-        parse_seconds(cursor.word())?;
+        timestamp_ms = Some(parse_seconds(cursor.word())?);
     }
-    Ok(())
+    Ok(ExemplarLine { value, timestamp_ms })
 }
 
 fn one_space(cursor: &mut Cursor<'_>) -> Result<(), String> {

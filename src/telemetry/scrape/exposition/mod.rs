@@ -1,6 +1,7 @@
-//! The text formats in which targets show their metrics: Prometheus text 0.0.4, OpenMetrics 1.0.
+//! The formats in which targets show their metrics: Prometheus text 0.0.4, OpenMetrics 1.0, and
+//! protobuf.
 //!
-//! Both are formats of lines, and each line is parsed where it lies: names and label values are
+//! The first two are formats of lines, and each line is parsed where it lies: names and label values are
 //! slices of the body, unescaped only when they have an escape. As in Prometheus a body with one
 //! wrong line is refused as a whole; [`check()`] lists the wrong lines for the doctor.
 
@@ -8,13 +9,16 @@ mod check;
 mod cursor;
 mod line;
 mod number;
+pub(crate) mod protobuf;
 
+#[cfg(test)]
+pub(crate) mod protobuf_tests;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
 
-use metric::MetricType;
+use metric::{Exemplar, Labels, METRIC_NAME, MetricType};
 
 pub(crate) use check::{Problem, check};
 use cursor::Cursor;
@@ -26,6 +30,8 @@ pub(crate) enum Format {
     Text,
     /// OpenMetrics 1.0.
     OpenMetrics,
+    /// A stream of `io.prometheus.client.MetricFamily`, each behind its length.
+    Protobuf,
 }
 
 impl Format {
@@ -37,12 +43,22 @@ impl Format {
         match essence.as_str() {
             "application/openmetrics-text" => Ok(Self::OpenMetrics),
             "application/vnd.google.protobuf" => {
-                Err("the target answers in protobuf, which was not asked for".to_owned())
+                let has = |wanted: &str| {
+                    let parts = content_type.split(';').skip(1);
+                    parts.map(|part| part.trim().replace('"', "")).any(|part| part == wanted)
+                };
+                if has("proto=io.prometheus.client.MetricFamily") && has("encoding=delimited") {
+                    return Ok(Self::Protobuf);
+                }
+                Err("the target answers in a protobuf that is not known".to_owned())
             }
             _ => Ok(Self::Text),
         }
     }
 }
+
+/// Labels of one exemplar: more have no room in the characters that one may have.
+const EXEMPLAR_LABELS_MAX: usize = 64;
 
 /// What one line says.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +83,17 @@ pub(crate) struct SampleLine<'a> {
     /// Name and labels as they are written: the same series is written the same way each time.
     pub series: &'a str,
     /// The value.
+    pub value: f64,
+    /// The time that the target states, in milliseconds since the epoch.
+    pub timestamp_ms: Option<i64>,
+    /// Its exemplar.
+    pub exemplar: Option<ExemplarLine>,
+}
+
+/// The exemplar of a sample; its labels are kept by the [`LineParser`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct ExemplarLine {
+    /// What was observed.
     pub value: f64,
     /// The time that the target states, in milliseconds since the epoch.
     pub timestamp_ms: Option<i64>,
@@ -112,24 +139,44 @@ pub(crate) struct WrongLine {
     pub reason: String,
 }
 
-/// Parses lines one by one; keeps the labels of the last sample.
+/// Parses the lines of one of the two text formats one by one; keeps the labels of the last sample.
 #[derive(Debug)]
 pub(crate) struct LineParser<'a> {
     format: Format,
     labels: Vec<RawLabel<'a>>,
+    exemplar_labels: Vec<RawLabel<'a>>,
     ended: bool,
 }
 
 impl<'a> LineParser<'a> {
     /// A parser that has seen no line yet.
     pub(crate) fn new(format: Format) -> Self {
-        Self { format, labels: Vec::new(), ended: false }
+        Self { format, labels: Vec::new(), exemplar_labels: Vec::new(), ended: false }
     }
 
     /// The labels of the last sample, the metric's name (`__name__`) among them, in the order of
     /// the line. Names may occur twice.
     pub(crate) fn labels(&self) -> &[RawLabel<'a>] {
         &self.labels
+    }
+
+    /// The exemplar of the last sample, at `at_ms` if it states no time. `None` where OpenMetrics
+    /// allows none, which is elsewhere than with totals and buckets, or if its labels are wrong.
+    pub(crate) fn exemplar(&self, line: ExemplarLine, at_ms: i64) -> Option<Exemplar> {
+        let name = self.labels.iter().find(|label| label.name.text == METRIC_NAME)?;
+        if !name.value.text.ends_with("_total") && !name.value.text.ends_with("_bucket") {
+            return None;
+        }
+        let pairs: Vec<_> = self
+            .exemplar_labels
+            .iter()
+            .take(EXEMPLAR_LABELS_MAX + 1)
+            .map(|label| (label.name.text(), label.value.text()))
+            .collect();
+        let pairs = Some(pairs).filter(|pairs| pairs.len() <= EXEMPLAR_LABELS_MAX)?;
+        let labels = Labels::new(pairs.iter().map(|(name, value)| (&**name, &**value))).ok()?;
+        let timestamp_ms = line.timestamp_ms.unwrap_or(at_ms);
+        Some(Exemplar { timestamp_ms, value: line.value, labels }).filter(Exemplar::fits)
     }
 
     /// Parses one line, given without its line end.
@@ -147,7 +194,9 @@ impl<'a> LineParser<'a> {
             None => Ok(Entry::Nothing),
             Some(b'#') if strict => line::parse_strict_comment(cursor),
             Some(b'#') => line::parse_comment(cursor),
-            Some(_) => line::parse_sample(cursor, strict, &mut self.labels),
+            Some(_) => {
+                line::parse_sample(cursor, strict, &mut self.labels, &mut self.exemplar_labels)
+            }
         }?;
         self.ended = entry == Entry::End;
         Ok(entry)

@@ -18,7 +18,12 @@ fn shown(body: &str, format: Format) -> Vec<String> {
                     .map(|label| format!("{}={}", label.name.text(), label.value.text()))
                     .collect();
                 let at = sample.timestamp_ms.map(|at| format!(" @{at}")).unwrap_or_default();
-                out.push(format!("{} {}{at}", labels.join(","), sample.value));
+                let exemplar = sample.exemplar.map(|line| match parser.exemplar(line, -1) {
+                    Some(it) => format!(" # {} {} @{}", it.labels, it.value, it.timestamp_ms),
+                    None => " # dropped".to_owned(),
+                });
+                let exemplar = exemplar.unwrap_or_default();
+                out.push(format!("{} {}{at}{exemplar}", labels.join(","), sample.value));
             }
             other => out.push(format!("{other:?}")),
         }
@@ -122,8 +127,19 @@ fn open_metrics() {
             "End",
         ],
     );
-    open("a{b=\"c\"} 1 1.5 # {t=\"x\"} 0.2 1.7\n# EOF", &["__name__=a,b=c 1 @1500", "End"]);
-    open("a 1 # {} 1\n# EOF", &["__name__=a 1", "End"]);
+    let exemplar = |line: &str, expected: &str| open(&format!("{line}\n# EOF"), &[expected, "End"]);
+    exemplar(
+        "a_total{b=\"c\"} 1 1.5 # {t=\"x\\n\",s=\"y\"} 0.2 1.7",
+        "__name__=a_total,b=c 1 @1500 # {s=\"y\", t=\"x\\n\"} 0.2 @1700",
+    );
+    exemplar("a_bucket 1 # {} 1", "__name__=a_bucket 1 # {} 1 @-1");
+    // Elsewhere OpenMetrics allows none, and labels may be wrong in themselves.
+    exemplar("a 1 # {t=\"x\"} 1", "__name__=a 1 # dropped");
+    exemplar("a_total 1 # {t=\"x\",t=\"y\"} 1", "__name__=a_total 1 # dropped");
+    let long = format!("a_total 1 # {{t=\"{}\"}} 1", "x".repeat(128));
+    exemplar(&long, "__name__=a_total 1 # dropped");
+    let many = format!("a_total 1 # {{{}}} 1", "t=\"\",".repeat(5000));
+    exemplar(&many, "__name__=a_total 1 # dropped");
     open("a 1 1700000000.123\n# EOF", &["__name__=a 1 @1700000000123", "End"]);
     open(
         "# TYPE a info\n# TYPE b gaugehistogram\n# EOF",
