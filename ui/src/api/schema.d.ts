@@ -89,6 +89,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/metrics/analyze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Analyze a query */
+        get: operations["analyze_query"];
+        put?: never;
+        /** Analyze a query by form */
+        post: operations["analyze_query_form"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/cardinality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show where series come from, by metric, label, value or source */
+        get: operations["get_cardinality"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/clean": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Free the space of deleted samples */
+        post: operations["clean_samples"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/deletions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Delete samples */
+        post: operations["delete_samples"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Estimate what a selection concerns */
+        post: operations["estimate_selection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/metrics/export": {
         parameters: {
             query?: never;
@@ -149,6 +235,23 @@ export interface paths {
         };
         /** Query as Parquet */
         get: operations["export_query_parquet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/metrics/retention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show how long samples are kept and what they take */
+        get: operations["get_retention"];
         put?: never;
         post?: never;
         delete?: never;
@@ -569,6 +672,60 @@ export interface paths {
         put?: never;
         /** Receive metrics (OTLP/HTTP) */
         post: operations["receive_otlp_metrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/prometheus/api/v1/admin/tsdb/clean_tombstones": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Free the space of deleted series by PUT */
+        put: operations["put_clean_prometheus_tombstones"];
+        /** Free the space of deleted series */
+        post: operations["clean_prometheus_tombstones"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/prometheus/api/v1/admin/tsdb/delete_series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Delete series by PUT */
+        put: operations["put_delete_prometheus_series"];
+        /** Delete series */
+        post: operations["delete_prometheus_series"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/prometheus/api/v1/admin/tsdb/snapshot": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Snapshots are made on the command line, also by PUT */
+        put: operations["put_snapshot_prometheus"];
+        /** Snapshots are made on the command line */
+        post: operations["snapshot_prometheus"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1011,12 +1168,116 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description What series are counted by.
+         * @enum {string}
+         */
+        CardinalityBy: "metric" | "label" | "value" | "source";
+        /** @description A group of active series. */
+        CardinalityGroup: {
+            /**
+             * @description The metric, the label, or the source such as `token:agents`, `scrape:node/web-1:9100`,
+             *     `address:10.1.2.3`; an empty source sent nothing since the start of the server.
+             */
+            name: string;
+            /** @description With `by=value`: the value. */
+            value?: string | null;
+            /**
+             * Format: int64
+             * @description Active series.
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Those among them that came within the last `recent_s`.
+             */
+            created: number;
+            /**
+             * Format: int64
+             * @description With `by=label`: how many values the label has.
+             */
+            values?: number | null;
+        };
+        /**
+         * @description What comes first.
+         * @enum {string}
+         */
+        CardinalityOrder: "series" | "churn" | "values";
+        /** @description Where active series come from. */
+        CardinalityReport: {
+            /** @description What series are counted by. */
+            by: components["schemas"]["CardinalityBy"];
+            /** @description What comes first. */
+            order: components["schemas"]["CardinalityOrder"];
+            /**
+             * Format: int64
+             * @description Active series.
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Those among them that came within the last `recent_s`.
+             */
+            created: number;
+            /**
+             * Format: int64
+             * @description The span of `created` in seconds: an hour, or less soon after the start of the server.
+             */
+            recent_s: number;
+            /**
+             * Format: int64
+             * @description How many groups there are.
+             */
+            total: number;
+            /** @description The largest groups, the largest first. */
+            items: components["schemas"]["CardinalityGroup"][];
+            /** @description The limits in force. */
+            limits: components["schemas"]["SeriesLimit"][];
+        };
+        /** @description What cleaning freed. */
+        CleanReport: {
+            /**
+             * Format: int64
+             * @description Days that were written anew.
+             */
+            partitions: number;
+            /**
+             * Format: int64
+             * @description Bytes that they took before.
+             */
+            from_bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes that they take now.
+             */
+            to_bytes: number;
+        };
         /** @description Name and password. */
         Credentials: {
             /** @description The name to sign in with. */
             name: string;
             /** @description The password. */
             password: components["schemas"]["Secret"];
+        };
+        /** @description What was deleted. */
+        DeletionReport: {
+            /**
+             * Format: int64
+             * @description Series.
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Days that held some. Their space is free after the compaction, which follows by itself.
+             */
+            partitions: number;
+        };
+        /** @description Which samples. */
+        DeletionRequest: {
+            /** @description Selectors such as `{job="debug"}`; series that satisfy one of them are meant. */
+            match: string[];
+            start?: components["schemas"]["Time"] | null;
+            end?: components["schemas"]["Time"] | null;
         };
         /** @description Space on a file system, in bytes. */
         DiskSpace: {
@@ -1311,6 +1572,96 @@ export interface components {
             /** @description The groups, those first that use the processors most. */
             items: components["schemas"]["ProcessGroup"][];
         };
+        /** @description What a query cost. */
+        QueryAnalysis: {
+            /** @description What the query evaluates to: `scalar`, `string`, `vector` or `matrix`. */
+            result_type: string;
+            /** @description Series in the answer. */
+            result_series: number;
+            /**
+             * Format: int64
+             * @description Values in the answer.
+             */
+            result_points: number;
+            /**
+             * Format: int64
+             * @description Series that selectors found, counted once a selector.
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Samples that were read.
+             */
+            samples: number;
+            /**
+             * Format: int64
+             * @description Most samples and values held at one time.
+             */
+            samples_peak: number;
+            /**
+             * Format: int64
+             * @description Most bytes that they and their labels took at one time, about.
+             */
+            memory_bytes_peak: number;
+            /** @description What is probably wrong with the query or the data. */
+            warnings: string[];
+            /** @description What may be worth knowing about the query or the data. */
+            infos: string[];
+            root?: components["schemas"]["QueryNode"] | null;
+        };
+        /** @description What one node of the expression cost. */
+        QueryNode: {
+            /** @description The node as text, cut off when it is long. */
+            text: string;
+            /** @description Its first byte in the query. */
+            start: number;
+            /** @description The first byte behind it. */
+            end: number;
+            /**
+             * @description `vectorSelector`, `matrixSelector`, `subquery`, `call`, `aggregation`, `unaryExpr` or
+             *     `binaryExpr`.
+             */
+            kind: string;
+            /**
+             * Format: int64
+             * @description Series that it was given by the nodes below, or found.
+             */
+            series_in: number;
+            /**
+             * Format: int64
+             * @description Series that it produced.
+             */
+            series_out: number;
+            /**
+             * Format: int64
+             * @description Samples that it read itself.
+             */
+            samples: number;
+            /**
+             * Format: int64
+             * @description Values that it produced, over all steps.
+             */
+            points: number;
+            /**
+             * Format: double
+             * @description Seconds that it took, the nodes below included.
+             */
+            wall_s: number;
+            /**
+             * Format: double
+             * @description Seconds that it took without the nodes below.
+             */
+            own_s: number;
+            /** @description Its result is that of an equal node elsewhere in the query. */
+            shared: boolean;
+            /**
+             * Format: int64
+             * @description Most samples and values that the query held meanwhile.
+             */
+            samples_peak: number;
+            /** @description The nodes below. */
+            children: components["schemas"]["QueryNode"][];
+        };
         /** @description A group of recording rules that was created through the API. */
         RecordingGroup: {
             /** @description Its id. */
@@ -1507,6 +1858,64 @@ export interface components {
             /** @description What is wrong with patterns of files, and with the number of groups. */
             problems: string[];
         };
+        /** @description How long samples are kept, and what they take. */
+        RetentionReport: {
+            /**
+             * @description The rules, the strongest first; of a series the first that matches holds. The last one is
+             *     the default, without a selector.
+             */
+            rules: components["schemas"]["RetentionUse"][];
+            /** @description What is left of samples beyond their retention, the finest first. */
+            thinned: components["schemas"]["ThinnedUse"][];
+            /**
+             * Format: int64
+             * @description Most bytes on disk; the oldest days go beyond it. None is no bound.
+             */
+            bytes_max?: number | null;
+            /** @description What is stored, oldest first. */
+            spans: components["schemas"]["StoredSpan"][];
+            /**
+             * Format: int64
+             * @description Bytes on disk, the journal included.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes of a day: the mean of the last week's finished days; none before there is one.
+             */
+            bytes_per_day?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes left on the disk.
+             */
+            disk_free_bytes: number;
+            /**
+             * Format: int64
+             * @description Size of the disk.
+             */
+            disk_total_bytes: number;
+        };
+        /** @description A rule of retention, and what is stored because of it. */
+        RetentionUse: {
+            /** @description The selector; none for what no rule holds for. */
+            match?: string | null;
+            /**
+             * Format: int64
+             * @description How long samples are kept, in seconds; none is for ever.
+             */
+            keep_s?: number | null;
+            /**
+             * Format: int64
+             * @description Active series that the rule holds for.
+             */
+            active_series: number;
+            /**
+             * Format: int64
+             * @description What their samples take on disk: the share that they have of each day's series.
+             */
+            bytes_estimate: number;
+            oldest_at?: components["schemas"]["Time"] | null;
+        };
         /** @description All roles. */
         RoleList: {
             /** @description The roles, the mightiest first. */
@@ -1606,6 +2015,31 @@ export interface components {
          * @description A secret text. Debug and logs show `***`; only [`Secret::expose`] gives it out.
          */
         Secret: string;
+        /** @description What a selection concerns, about. */
+        SelectionEstimate: {
+            /**
+             * Format: int64
+             * @description Series.
+             */
+            series: number;
+            /** @description Whether that is their number; a lower bound otherwise. */
+            series_exact: boolean;
+            /**
+             * Format: int64
+             * @description Samples, about.
+             */
+            samples_estimate: number;
+            /**
+             * Format: int64
+             * @description Bytes on disk, about.
+             */
+            bytes_estimate: number;
+            /**
+             * Format: int64
+             * @description Days that hold some.
+             */
+            partitions: number;
+        };
         /** @description Numbers of the series engine. */
         SeriesFacts: {
             /**
@@ -1624,6 +2058,30 @@ export interface components {
              */
             ingested_per_s: number;
         };
+        /** @description A limit of active series, and who is nearest to it. */
+        SeriesLimit: {
+            /** @description What it is about. */
+            scope: components["schemas"]["SeriesScope"];
+            /** @description The key of the configuration that sets it. */
+            key: string;
+            /**
+             * Format: int64
+             * @description The limit; none when there is no bound.
+             */
+            max?: number | null;
+            /**
+             * Format: int64
+             * @description Active series of all, or of the largest metric or source.
+             */
+            used: number;
+            /** @description The largest metric or source. */
+            largest?: string | null;
+        };
+        /**
+         * @description What a limit of series is about.
+         * @enum {string}
+         */
+        SeriesScope: "all" | "metric" | "source";
         /** @description Who is signed in, and what requests of this session need. */
         Session: {
             /** @description The signed-in person. */
@@ -1659,6 +2117,28 @@ export interface components {
              * @description Its size on disk.
              */
             bytes: number;
+        };
+        /** @description What is stored of a span of time, mostly a day. */
+        StoredSpan: {
+            /** @description The beginning. */
+            start: components["schemas"]["Time"];
+            /** @description The end, which is the beginning of the next. */
+            end: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description Bytes on disk.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Series.
+             */
+            series: number;
+            /**
+             * Format: int64
+             * @description Samples; none where an earlier release stored them.
+             */
+            samples?: number | null;
         };
         /** @description How far a subscriber is behind. */
         SubscriberLag: {
@@ -1943,6 +2423,25 @@ export interface components {
              */
             body_limit_bytes?: number | null;
         };
+        /** @description What is left of samples when they are thinned out: one row for each span of time. */
+        ThinnedUse: {
+            /**
+             * Format: int64
+             * @description The span that one row stands for, in seconds.
+             */
+            resolution_s: number;
+            /**
+             * Format: int64
+             * @description How long rows are kept, in seconds; none is for ever, 0 makes none.
+             */
+            keep_s?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes on disk.
+             */
+            bytes: number;
+            oldest_at?: components["schemas"]["Time"] | null;
+        };
         /**
          * Format: date-time
          * @description RFC 3339 time
@@ -2163,6 +2662,214 @@ export interface operations {
             };
         };
     };
+    analyze_query: {
+        parameters: {
+            query: {
+                /** @description the expression */
+                query: string;
+                /** @description seconds or RFC 3339 */
+                start?: string;
+                /** @description seconds or RFC 3339 */
+                end?: string;
+                /** @description seconds, or a duration such as 15s */
+                step?: string;
+                /** @description of an instant query; now when absent */
+                time?: string;
+                /** @description a duration such as 30s */
+                timeout?: string;
+                /** @description a duration such as 5m */
+                lookback_delta?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what the query cost */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryAnalysis"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    analyze_query_form: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": string;
+            };
+        };
+        responses: {
+            /** @description what the query cost */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueryAnalysis"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_cardinality: {
+        parameters: {
+            query?: {
+                /** @description What series are counted by; the metric when absent. */
+                by?: components["schemas"]["CardinalityBy"];
+                /** @description What comes first; most series when absent. */
+                order?: components["schemas"]["CardinalityOrder"];
+                /** @description Groups at most, 1 to 10,000; 50 when absent. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the largest groups */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CardinalityReport"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clean_samples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was freed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanReport"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_samples: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionRequest"];
+            };
+        };
+        responses: {
+            /** @description what was deleted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionReport"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    estimate_selection: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeletionRequest"];
+            };
+        };
+        responses: {
+            /** @description about how much */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SelectionEstimate"];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     export_metrics: {
         parameters: {
             query: {
@@ -2323,6 +3030,35 @@ export interface operations {
                 };
                 content: {
                     "application/vnd.apache.parquet": number[];
+                };
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_retention: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description rules, days and sizes */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionReport"];
                 };
             };
             /** @description a problem */
@@ -3432,6 +4168,164 @@ export interface operations {
             };
             /** @description a problem */
             default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_clean_prometheus_tombstones: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is free */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    clean_prometheus_tombstones: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is free */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_delete_prometheus_series: {
+        parameters: {
+            query: {
+                /** @description selectors */
+                "match[]": string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description they are deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_prometheus_series: {
+        parameters: {
+            query: {
+                /** @description selectors */
+                "match[]": string[];
+                /** @description the first time */
+                start?: string;
+                /** @description the last time */
+                end?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description they are deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a problem */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    put_snapshot_prometheus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what to use instead */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    snapshot_prometheus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what to use instead */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
