@@ -226,6 +226,29 @@ test('the catalogue knows who sends, and opens a metric in the form', async () =
   )
 })
 
+test('a rule of retention can be tried before it is written', async () => {
+  await page.goto('/retention')
+  await expect(page.getByRole('row').filter({ hasText: 'everything' })).toContainText('90 days')
+  await page.getByRole('textbox', { name: 'Selector' }).click()
+  await page.keyboard.type('{job="node"')
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Show', exact: true }).click()
+  await expect.poll(() => search().get('match')).toBe('{job="node"}')
+  const told = page.getByRole('status').filter({ hasText: 'Series' })
+  await expect(told).toContainText(/\d/)
+  await expect(told).toContainText(`{ match = '{job="node"}', days = 30 }`)
+  await page.screenshot({ path: `${SHOTS}/retention.png` })
+})
+
+test('senders and limits of series are told', async () => {
+  await page.goto('/explore/cardinality?view=sources')
+  await expect(page.getByRole('region', { name: 'Limits of active series' })).toContainText('of')
+  const row = page.getByRole('row').filter({ hasText: 'node/' })
+  await expect(row).toContainText('Scrape target')
+  await row.getByRole('link').click()
+  await expect.poll(() => search().getAll('where').length).toBe(2)
+})
+
 test('nothing failed on the way', () => {
   // The browser itself reports the question whether there is a session already.
   const asked = /status of 401 .*\/api\/v1\/session\)/
