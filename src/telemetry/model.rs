@@ -49,6 +49,8 @@ pub(crate) struct StoredTarget {
     #[serde(default)]
     pub honor_labels: bool,
     #[serde(default)]
+    pub native_histograms: bool,
+    #[serde(default)]
     pub relabel: Option<String>,
     #[serde(default)]
     pub metric_relabel: Option<String>,
@@ -99,6 +101,8 @@ pub struct Target {
     pub enabled: bool,
     /// Whether labels of samples win over the target's own.
     pub honor_labels: bool,
+    /// Whether protobuf is asked for first, in which targets show native histograms.
+    pub native_histograms: bool,
     /// `relabel_configs` of Prometheus, YAML.
     pub relabel: Option<String>,
     /// `metric_relabel_configs` of Prometheus, YAML.
@@ -154,6 +158,8 @@ pub struct TargetWrite {
     pub enabled: Option<bool>,
     /// Whether labels of samples win over the target's own.
     pub honor_labels: Option<bool>,
+    /// Whether protobuf is asked for first, in which targets show native histograms; no at first.
+    pub native_histograms: Option<bool>,
     /// `relabel_configs` of Prometheus, YAML.
     #[serde(deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
@@ -200,6 +206,7 @@ impl StoredTarget {
             bearer_token: None,
             enabled: true,
             honor_labels: false,
+            native_histograms: false,
             relabel: None,
             metric_relabel: None,
             sample_limit: None,
@@ -231,6 +238,7 @@ impl StoredTarget {
         set(&mut self.bearer_token, write.bearer_token);
         set(&mut self.enabled, write.enabled);
         set(&mut self.honor_labels, write.honor_labels);
+        set(&mut self.native_histograms, write.native_histograms);
         set(&mut self.relabel, write.relabel);
         set(&mut self.metric_relabel, write.metric_relabel);
         set(&mut self.sample_limit, write.sample_limit);
@@ -326,6 +334,7 @@ impl StoredTarget {
                 .body_limit_bytes
                 .and_then(|limit| usize::try_from(limit).ok()),
             honor_labels: self.honor_labels,
+            native_histograms: self.native_histograms,
             ..ScrapeJob::default()
         })
     }
@@ -346,6 +355,7 @@ impl StoredTarget {
             has_secret,
             enabled: self.enabled,
             honor_labels: self.honor_labels,
+            native_histograms: self.native_histograms,
             relabel: self.relabel,
             metric_relabel: self.metric_relabel,
             sample_limit: self.sample_limit,

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::remote_write::{Body, write};
+use crate::native;
+use crate::remote_write::{Body, write, write_second};
 use crate::server::{Server, eventually};
 
 #[tokio::test]
@@ -31,6 +32,26 @@ async fn acknowledged_samples_and_records_survive_a_kill() {
     assert_eq!(sum["result"][0]["value"][1], "190");
     let targets = reader.json("/api/v1/targets").await;
     assert_eq!(targets["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn acknowledged_histograms_and_exemplars_survive_a_kill() {
+    let mut server = Server::start();
+    let dir = server.dir.clone();
+    let admin = server.api("admin");
+    let at = Body::now_ms();
+    let reply = write_second(&admin, &native::request("kept_native", at)).await;
+    assert_eq!(reply.status(), StatusCode::NO_CONTENT);
+    for (kind, count) in [("samples", "0"), ("histograms", "1"), ("exemplars", "1")] {
+        let name = format!("x-prometheus-remote-write-{kind}-written");
+        assert_eq!(reply.headers()[&name], count, "{kind}");
+    }
+    server.kill();
+
+    let again = Server::start_on(&dir);
+    let mut reader = again.api("viewer");
+    reader.token.clone_from(&admin.token);
+    native::check_kept(&reader, "kept_native").await;
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod durability;
 mod gateway;
 mod grafana;
 mod hostile;
+mod native;
 mod openapi;
 mod outages;
 mod peers;

@@ -64,6 +64,17 @@ pub(crate) fn prometheus(dir: &Path, config: &str) -> Peer {
 
 /// The same at a port that is known before.
 pub(crate) fn prometheus_at(dir: &Path, config: &str, port: u16) -> Peer {
+    spawn(&mut prometheus_command(dir, config, port), port)
+}
+
+/// The same with features that are off by default.
+pub(crate) fn prometheus_with(dir: &Path, config: &str, features: &str) -> Peer {
+    let port = free_port();
+    let mut command = prometheus_command(dir, config, port);
+    spawn(command.arg(format!("--enable-feature={features}")), port)
+}
+
+fn prometheus_command(dir: &Path, config: &str, port: u16) -> Command {
     let file = dir.join("prometheus.yml");
     std::fs::write(&file, config).unwrap();
     let mut command = Command::new("prometheus");
@@ -71,5 +82,5 @@ pub(crate) fn prometheus_at(dir: &Path, config: &str, port: u16) -> Peer {
         .arg(format!("--config.file={}", file.display()))
         .arg(format!("--storage.tsdb.path={}", dir.join("prometheus").display()))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"));
-    spawn(&mut command, port)
+    command
 }

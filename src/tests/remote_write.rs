@@ -10,7 +10,7 @@ pub(crate) struct Body {
     bytes: Vec<u8>,
 }
 
-fn varint(out: &mut Vec<u8>, mut value: u64) {
+pub(crate) fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push((value & 0x7f) as u8 | 0x80);
         value >>= 7;
@@ -18,7 +18,7 @@ fn varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-fn field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
+pub(crate) fn field(out: &mut Vec<u8>, number: u8, bytes: &[u8]) {
     out.push(number << 3 | 2);
     varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
@@ -71,6 +71,18 @@ async fn send(api: &Api, body: Vec<u8>) -> Response {
 /// Sends a body as Prometheus does.
 pub(crate) async fn write(api: &Api, body: &Body) -> Response {
     send(api, body.compressed()).await
+}
+
+/// Sends a body of version 2.
+pub(crate) async fn write_second(api: &Api, body: &[u8]) -> Response {
+    api.post("/prometheus/api/v1/write")
+        .header("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request")
+        .header("content-encoding", "snappy")
+        .header("x-prometheus-remote-write-version", "2.0.0")
+        .body(snap::raw::Encoder::new().compress_vec(body).unwrap())
+        .send()
+        .await
+        .unwrap()
 }
 
 /// A bad body is refused with a status and a reason that holds `parts`.

@@ -23,10 +23,11 @@ pub(crate) fn routes() -> OpenApiRouter<Telemetry> {
         .merge(influx::api::routes())
 }
 
-/// Takes in samples as Prometheus' `remote_write` sends them, version 1 or 2 by the `proto` of the
-/// content type: protobuf packed with snappy. Answers when they are durable. Samples that cannot
-/// be stored are named in the answer with status 400; all others of the body are stored. Answers
-/// to version 2 say in `X-Prometheus-Remote-Write-Samples-Written` and its like how much was.
+/// Takes in samples, native histograms and exemplars as Prometheus' `remote_write` sends them,
+/// version 1 or 2 by the `proto` of the content type: protobuf packed with snappy. Answers when they
+/// are durable. Samples that cannot be stored are named in the answer with status 400; all others of
+/// the body are stored. Exemplars never fail a request. Answers to version 2 say in
+/// `X-Prometheus-Remote-Write-Samples-Written` and its like how much was written.
 #[utoipa::path(
     post,
     path = "/prometheus/api/v1/write",

@@ -49,7 +49,7 @@ pub(crate) struct ImportReport {
 /// Takes in samples in the text format of Prometheus 0.0.4, or in that of OpenMetrics when the
 /// `Content-Type` says `application/openmetrics-text`, plain or packed with gzip. Answers when
 /// they are durable. Lines that are wrong are named in the answer with status 400; all others are
-/// stored.
+/// stored, with the exemplars of totals and buckets.
 #[utoipa::path(
     post,
     path = "/api/v1/metrics/import",

@@ -28,7 +28,11 @@ async fn a_target_is_scraped_with_its_report() {
     }
     assert_eq!(bed.values("scrape_duration_seconds < 5").await.len(), 1);
     assert_eq!(bed.values("max_over_time(scrape_series_added[1m]) == 2").await.len(), 1);
-    let status = bed.until_status("app", |it| it.next_scrape_at > it.last_scrape_at).await;
+    let status = bed
+        .until_status("app", |it| {
+            it.last_scrape_at.is_some() && it.next_scrape_at > it.last_scrape_at
+        })
+        .await;
     assert_eq!((status.health, status.origin), (TargetHealth::Up, TargetOrigin::Config));
     assert_eq!((status.samples, status.error), (Some(2), None));
     assert!(status.body_bytes.unwrap() > 50);

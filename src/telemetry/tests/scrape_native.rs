@@ -111,6 +111,12 @@ async fn native_histograms_are_scraped_by_jobs_that_ask_for_them() {
     let known = bed.get("/prometheus/api/v1/metadata?metric=h").await.json();
     assert_eq!(known["data"]["h"][0]["help"], "what it is");
     assert!(counted(&bed, "histograms_stored_total") >= 2);
+    // So are those of a target that is made by the API.
+    let made = serde_json::json!({"name": "made", "urls": [format!("http://{}/", peer.address)],
+        "interval_s": 1, "timeout_s": 1, "native_histograms": true});
+    let made = bed.send(http::Request::post("/api/v1/targets"), made.to_string()).await;
+    assert_eq!(made.json()["native_histograms"], true, "{}", made.text);
+    bed.until_values(&of("made", count), some).await;
     // When the target shows it no more, the series ends.
     peer.become_(Behaviour::Protobuf(family("g", 1, &[]), String::new()));
     bed.until_values("count(h)", <[String]>::is_empty).await;

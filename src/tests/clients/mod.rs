@@ -59,6 +59,8 @@ async fn opentelemetry_sends_by_http_and_by_grpc() {
         let native = format!("(order_latency_seconds{{{of}}})");
         check(&api, &format!("histogram_count{native}"), "6").await;
         check(&api, &format!("round(histogram_sum{native}, 0.001)"), "40.604").await;
+        let small = format!("histogram_fraction(0, 1, order_latency_seconds{{{of}}}) * 6");
+        check(&api, &small, "4").await;
     }
     let known = api.json("/prometheus/api/v1/metadata?metric=orders_total").await;
     let known = &known["data"]["orders_total"][0];

@@ -31,8 +31,9 @@ pub(super) fn routes() -> OpenApiRouter<Telemetry> {
 }
 
 /// The stored samples of the series that satisfy one of the selectors `match[]`, series after
-/// series, markers of their ends left out. The text can be imported again. The answer is streamed;
-/// one that fails half-way is cut off, never ended in good order.
+/// series, markers of their ends left out, and so are native histograms and exemplars, which have
+/// no form here. The text can be imported again. The answer is streamed; one that fails half-way is
+/// cut off, never ended in good order.
 #[utoipa::path(
     get, path = "/api/v1/metrics/export", tag = "metrics", summary = "Export samples",
     params(

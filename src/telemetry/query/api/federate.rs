@@ -22,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Telemetry> {
 
 /// The newest sample of every series that satisfies one of the selectors `match[]`, for another
 /// Prometheus to scrape with `honor_labels`. Series without an `instance` say so with an empty one.
+/// Native histograms have no form in this text and are left out.
 #[utoipa::path(
     get, path = "/prometheus/federate", tag = "prometheus", summary = "Federate newest samples",
     params(("match[]" = Option<Vec<String>>, Query, description = "selectors")),

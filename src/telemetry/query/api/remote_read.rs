@@ -28,7 +28,9 @@ pub(super) fn routes() -> OpenApiRouter<Telemetry> {
 }
 
 /// Stored samples for another Prometheus: a `ReadRequest` packed with snappy, answered by a
-/// stream of XOR chunks when the request takes one first, else by all samples at once.
+/// stream of chunks when the request takes one first, else by all samples at once. Native histograms
+/// come with floating-point counts, in chunks of type `FLOAT_HISTOGRAM` where numbers come in those
+/// of type `XOR`.
 #[utoipa::path(
     post, path = "/prometheus/api/v1/read", tag = "prometheus",
     summary = "Read samples (remote_read)",

@@ -34,7 +34,8 @@ enum Encoding {
 
 /// Takes in metrics as OpenTelemetry exporters and collectors send them over HTTP: protobuf or
 /// JSON, plain or packed with gzip. Answers when they are durable. Data points that cannot be
-/// stored are counted in `partial_success`; all others are stored.
+/// stored are counted in `partial_success`; all others are stored. Exponential histograms become
+/// native histograms; exemplars keep their trace and span as labels.
 #[utoipa::path(
     post,
     path = "/otlp/v1/metrics",
