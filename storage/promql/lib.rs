@@ -27,6 +27,8 @@ mod selectors;
 mod tree_json;
 
 #[cfg(test)]
+mod naive;
+#[cfg(test)]
 mod script;
 #[cfg(test)]
 mod tests;

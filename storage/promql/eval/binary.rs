@@ -98,7 +98,9 @@ impl Scope<'_> {
                 stranger_ones[number].push(row);
             }
         }
-        let any_many = many.any_present();
+        // Where one side is missing as a whole nothing is looked at, unless there are fill values.
+        let filled = node.matching.fill != (None, None);
+        let any_many = if filled { vec![true; self.steps.count] } else { many.any_present() };
         for group in ones.iter().chain(&stranger_ones) {
             self.refuse_duplicates(&node.matching, group, &any_many)?;
         }

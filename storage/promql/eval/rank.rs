@@ -91,13 +91,17 @@ impl Scope<'_> {
         if any_nan {
             return Err(EvalError::invalid("Parameter value is NaN"));
         }
+        // Whatever is below 1 asks for nothing, minus infinity too.
+        if max < 1.0 {
+            return Ok(false);
+        }
         for (value, wrong) in [(min, "underflows"), (max, "overflows")] {
             if value.abs() >= 9_223_372_036_854_774_784.0 {
                 let value = short_float(value);
                 return Err(EvalError::invalid(format!("Scalar value {value} {wrong} int64")));
             }
         }
-        Ok(max >= 1.0)
+        Ok(true)
     }
 }
 
