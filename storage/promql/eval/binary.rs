@@ -105,13 +105,16 @@ impl Scope<'_> {
             self.refuse_duplicates(&node.matching, group, &any_many)?;
         }
         let mut pairing = Pairing::new(node, *noting, &many_groups, groups.len());
+        let copies_name = node.matching.include.iter().any(|name| name == METRIC_NAME);
         let mut out = Rows::new(&self.run.budget, self.steps.count);
         for (row, group) in many.list.iter().zip(&many_groups) {
             self.run.check()?;
             for partner in &ones[*group] {
                 let labels = self.result_labels(node, &row.labels, &partner.labels);
                 let column = pairing.column(*group, row, partner, &labels)?;
-                let drop_name = row.drop_name || node.return_bool;
+                // A name that is copied is that of the partner.
+                let source = if copies_name { partner } else { row };
+                let drop_name = source.drop_name || node.return_bool;
                 out.push(labels, drop_name, column)?;
             }
         }

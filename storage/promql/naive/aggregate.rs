@@ -26,10 +26,16 @@ pub(super) fn mean(values: &[f64]) -> f64 {
     sum(values) / values.len() as f64
 }
 
-/// The variance of the whole population.
+/// The variance of the whole population as it comes in (Welford), the rounding errors of mean and
+/// squares being added.
 pub(super) fn variance(values: &[f64]) -> f64 {
-    let mean = mean(values);
-    let squares: Vec<f64> = values.iter().map(|value| (value - mean) * (value - mean)).collect();
+    let (mut means, mut squares, mut mean) = (Vec::new(), Vec::new(), 0.0);
+    for (before, value) in values.iter().enumerate() {
+        let distance = value - mean;
+        means.push(distance / (before + 1) as f64);
+        mean = sum(&means);
+        squares.push(distance * (value - mean));
+    }
     sum(&squares) / values.len() as f64
 }
 

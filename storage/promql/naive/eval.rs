@@ -69,6 +69,9 @@ pub(super) fn distinct(values: Values) -> Result<Values, Error> {
 impl Naive<'_> {
     /// The values of an instant vector at each of the steps.
     pub(super) fn vector(&self, vector: &Vector, steps: &[i64]) -> Result<Vec<Values>, Error> {
+        if steps.is_empty() {
+            return Ok(Vec::new());
+        }
         match vector {
             Vector::Select(selector) => {
                 let series = self.series(selector);
