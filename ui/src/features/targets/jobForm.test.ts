@@ -15,7 +15,7 @@ const TARGET: Target = {
   has_secret: true,
   enabled: false,
   honor_labels: true,
-  native_histograms: false,
+  native_histograms: true,
   relabel: null,
   metric_relabel: '- action: drop',
   sample_limit: 1000,

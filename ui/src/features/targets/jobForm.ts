@@ -23,6 +23,7 @@ export interface JobForm {
   metricRelabel: string
   enabled: boolean
   honorLabels: boolean
+  nativeHistograms: boolean
 }
 
 /** Names of fields with a text key of what is wrong with them. */
@@ -50,6 +51,7 @@ export const NEW_JOB: JobForm = {
   metricRelabel: '',
   enabled: true,
   honorLabels: false,
+  nativeHistograms: false,
 }
 
 export function formOf(target: Target): JobForm {
@@ -73,6 +75,7 @@ export function formOf(target: Target): JobForm {
     metricRelabel: target.metric_relabel ?? '',
     enabled: target.enabled,
     honorLabels: target.honor_labels,
+    nativeHistograms: target.native_histograms,
   }
 }
 
@@ -108,6 +111,7 @@ export function writeOf(form: JobForm): TargetWrite {
     labels: parseLabels(form.labels),
     enabled: form.enabled,
     honor_labels: form.honorLabels,
+    native_histograms: form.nativeHistograms,
     relabel: form.relabel.trim() || null,
     metric_relabel: form.metricRelabel.trim() || null,
     sample_limit: form.sampleLimit ? Number(form.sampleLimit) : null,
