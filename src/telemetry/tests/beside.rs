@@ -202,7 +202,10 @@ async fn bad_exemplars_cost_themselves_alone() {
     assert_eq!(exemplars(&bed, "e").last().unwrap(), "e {} 3");
     let refs = |refs: &[u64], value: f64| exemplar_refs(refs, value, now + 2);
     let table: Vec<u8> = ["", "__name__", "e"].iter().flat_map(|text| bytes(4, text)).collect();
-    let inner = [refs(&[1], 1.0), refs(&[1, 99], 1.0), refs(&[0, 1], 1.0), refs(&[2, 1], 4.0)];
+    // The last is older than what is stored: the engine drops it, and so it is not written.
+    let old = exemplar_refs(&[2, 1], 5.0, now - 5);
+    let wrong = [refs(&[1], 1.0), refs(&[1, 99], 1.0), refs(&[0, 1], 1.0)];
+    let inner = [wrong.concat(), refs(&[2, 1], 4.0), old];
     let body = [table, bytes(5, [bytes(1, [1, 2]), inner.concat()].concat())].concat();
     assert_eq!(written(&write_second(&bed, &body).await), ["0", "0", "1"]);
     assert_eq!(exemplars(&bed, "e").last().unwrap(), "e {e=\"__name__\"} 4");
