@@ -2229,6 +2229,8 @@ export interface components {
             enabled: boolean;
             /** @description Whether labels of samples win over the target's own. */
             honor_labels: boolean;
+            /** @description Whether protobuf is asked for first, in which targets show native histograms. */
+            native_histograms: boolean;
             /** @description `relabel_configs` of Prometheus, YAML. */
             relabel?: string | null;
             /** @description `metric_relabel_configs` of Prometheus, YAML. */
@@ -2400,6 +2402,11 @@ export interface components {
              * @default null
              */
             honor_labels?: boolean | null;
+            /**
+             * @description Whether protobuf is asked for first, in which targets show native histograms; no at first.
+             * @default null
+             */
+            native_histograms?: boolean | null;
             /**
              * @description `relabel_configs` of Prometheus, YAML.
              * @default null
