@@ -63,12 +63,6 @@ export async function fetchJson<T>(input: string, init: RequestInit = {}): Promi
   throw refuse(problemToError(body, response))
 }
 
-/** As `fetchJson` for a question that is asked by POST with a JSON body. */
-export function postJson<T>(input: string, body: unknown, signal?: AbortSignal): Promise<T> {
-  const headers = { 'Content-Type': 'application/json', 'X-CSRF-Token': csrfToken }
-  return fetchJson<T>(input, { method: 'POST', headers, body: JSON.stringify(body), signal })
-}
-
 function refuse(error: ApiError): ApiError {
   if (error.status === 401 && error.code !== 'identity.bad_credentials') onSignedOut(error.code)
   if (error.code === 'identity.password_change_required') onSignedOut(error.code)

@@ -1,7 +1,7 @@
 /** What the Cardinality page asks the server for. */
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
-import { fetchJson } from '@/api/client'
+import { api, unwrap } from '@/api/client'
 import {
   labelNames,
   queryInstant,
@@ -18,7 +18,6 @@ import {
   selectorOf,
   type Condition,
 } from './cardinality'
-import type { CardinalityReport } from './sources'
 
 /** Items of each list of the overview. */
 export const ITEMS_MAX = 2_000
@@ -39,9 +38,12 @@ export function useCensus(by: 'metric' | 'source') {
   return useQuery({
     queryKey: ['cardinality', 'census', by],
     queryFn: ({ signal }) =>
-      fetchJson<CardinalityReport>(`/api/v1/metrics/cardinality?by=${by}&limit=${ITEMS_MAX}`, {
-        signal,
-      }),
+      unwrap(
+        api.GET('/api/v1/metrics/cardinality', {
+          params: { query: { by, limit: ITEMS_MAX } },
+          signal,
+        }),
+      ),
     refetchInterval: REFRESH_MS,
   })
 }

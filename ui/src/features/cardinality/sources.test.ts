@@ -39,7 +39,8 @@ describe('limits', () => {
     expect(usedShare(limit)).toBeNull()
   })
   it('tell what is new by name', () => {
-    const report = { series: 1, created: 1, recent_s: 1, total: 1, limits: [] }
+    const asked = { by: 'metric', order: 'series' } as const
+    const report = { ...asked, series: 1, created: 1, recent_s: 1, total: 1, limits: [] }
     expect(createdByName({ ...report, items: [group('up')] }).get('up')).toBe(4)
     expect(createdByName(undefined).size).toBe(0)
   })

@@ -1,35 +1,8 @@
 /** Who sends series, and how near the limits are. Pure. */
+import type { Schemas } from '@/api/client'
 import type { Condition, ShareRow } from './cardinality'
 
-/** A group of active series as the server counts them. */
-export interface CardinalityGroup {
-  name: string
-  value?: string | null
-  series: number
-  /** Those that came within the span that the report tells. */
-  created: number
-  values?: number | null
-}
-
-/** A limit of active series with what is used of it. */
-export interface SeriesLimit {
-  scope: 'all' | 'metric' | 'source'
-  /** The key of the configuration that sets it. */
-  key: string
-  max?: number | null
-  used: number
-  /** The largest metric or source. */
-  largest?: string | null
-}
-
-export interface CardinalityReport {
-  series: number
-  created: number
-  recent_s: number
-  total: number
-  items: CardinalityGroup[]
-  limits: SeriesLimit[]
-}
+export type SeriesLimit = Schemas['SeriesLimit']
 
 export const SOURCE_KINDS = [
   'scrape',
@@ -55,7 +28,7 @@ export interface SourceRow extends ShareRow {
 }
 
 /** `scrape:node/web-1:9100`, `token:agents`, `address:10.1.2.3`; empty for nobody known. */
-export function sourceRow(group: CardinalityGroup, whole: number): SourceRow {
+export function sourceRow(group: Schemas['CardinalityGroup'], whole: number): SourceRow {
   const at = group.name.indexOf(':')
   const said = at < 0 ? '' : group.name.slice(0, at)
   const kind = SOURCE_KINDS.find((one) => one === said) ?? (group.name === '' ? 'none' : 'other')
@@ -89,6 +62,8 @@ export function usedShare({ max, used }: SeriesLimit): number | null {
 }
 
 /** New series by metric, for the list of metrics. */
-export function createdByName(report: CardinalityReport | undefined): Map<string, number> {
+export function createdByName(
+  report: Schemas['CardinalityReport'] | undefined,
+): Map<string, number> {
   return new Map((report?.items ?? []).map(({ name, created }) => [name, created]))
 }

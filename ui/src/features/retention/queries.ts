@@ -1,8 +1,7 @@
 /** What the Retention page asks the server for. */
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed } from 'vue'
-import { fetchJson, postJson } from '@/api/client'
-import type { RetentionReport, SelectionEstimate } from './retention'
+import { api, unwrap } from '@/api/client'
 
 /** The server looks at every day that is stored. */
 const REFRESH_MS = 60_000
@@ -11,7 +10,7 @@ const REFRESH_MS = 60_000
 export function useRetention() {
   return useQuery({
     queryKey: ['retention'],
-    queryFn: ({ signal }) => fetchJson<RetentionReport>('/api/v1/metrics/retention', { signal }),
+    queryFn: ({ signal }) => unwrap(api.GET('/api/v1/metrics/retention', { signal })),
     refetchInterval: REFRESH_MS,
   })
 }
@@ -24,6 +23,6 @@ export function useEstimate(selector: () => string) {
     retry: false,
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) =>
-      postJson<SelectionEstimate>('/api/v1/metrics/estimate', { match: [selector()] }, signal),
+      unwrap(api.POST('/api/v1/metrics/estimate', { body: { match: [selector()] }, signal })),
   })
 }

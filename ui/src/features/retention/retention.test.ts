@@ -17,6 +17,7 @@ const GB = 1e9
 
 const report: RetentionReport = {
   rules: [{ keep_s: 90 * 86_400, active_series: 100, bytes_estimate: 0, oldest_at: ago(10) }],
+  thinned: [],
   spans: [],
   bytes: 10 * GB,
   bytes_per_day: GB,

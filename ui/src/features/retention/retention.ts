@@ -1,47 +1,9 @@
 /** How long samples are kept, what they take, and what they will take. Pure, times as arguments. */
+import type { Schemas } from '@/api/client'
 
-/** A rule of retention, and what is stored because of it. */
-export interface RetentionUse {
-  /** The selector; absent for what no rule holds for. */
-  match?: string | null
-  /** Seconds; absent is for ever. */
-  keep_s?: number | null
-  active_series: number
-  bytes_estimate: number
-  /** RFC 3339. */
-  oldest_at?: string | null
-}
-
-/** What is stored of a span of time, mostly a day; times as RFC 3339. */
-export interface StoredSpan {
-  start: string
-  end: string
-  bytes: number
-  series: number
-  samples?: number | null
-}
-
-export interface RetentionReport {
-  /** The strongest first; the last one is the default, without a selector. */
-  rules: RetentionUse[]
-  bytes_max?: number | null
-  /** Oldest first. */
-  spans: StoredSpan[]
-  bytes: number
-  /** Mean of the last finished days; absent before there is one. */
-  bytes_per_day?: number | null
-  disk_free_bytes: number
-  disk_total_bytes: number
-}
-
-/** What a selection concerns, about. */
-export interface SelectionEstimate {
-  series: number
-  series_exact: boolean
-  samples_estimate: number
-  bytes_estimate: number
-  partitions: number
-}
+export type RetentionReport = Schemas['RetentionReport']
+export type RetentionUse = Schemas['RetentionUse']
+export type StoredSpan = Schemas['StoredSpan']
 
 export const DAY_MS = 86_400_000
 /** Nobody plans further ahead. */

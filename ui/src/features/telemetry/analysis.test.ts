@@ -13,6 +13,7 @@ const node = (text: string, start: number, rest: Partial<QueryNode> = {}): Query
   wall_s: 0.1,
   own_s: 0.01,
   shared: false,
+  samples_peak: 0,
   children: [],
   ...rest,
 })

@@ -1,34 +1,8 @@
 /** What a query cost, node by node, as rows of an indented table. Pure. */
+import type { Schemas } from '@/api/client'
 
-/** One node of an expression; places are bytes of the query's text. */
-export interface QueryNode {
-  text: string
-  start: number
-  end: number
-  kind: string
-  series_in: number
-  series_out: number
-  samples: number
-  points: number
-  wall_s: number
-  own_s: number
-  shared: boolean
-  children: QueryNode[]
-}
-
-export interface QueryAnalysis {
-  result_type: string
-  result_series: number
-  result_points: number
-  series: number
-  samples: number
-  samples_peak: number
-  memory_bytes_peak: number
-  warnings: string[]
-  infos: string[]
-  /** Absent when there was nothing to evaluate. */
-  root?: QueryNode | null
-}
+export type QueryAnalysis = Schemas['QueryAnalysis']
+export type QueryNode = Schemas['QueryNode']
 
 /** One row: a node with its depth, and its part of what the whole query took. */
 export interface NodeRow {

@@ -1,7 +1,7 @@
 /** What only the parts of the Metrics page ask the server for. */
 import { keepPreviousData, useQuery } from '@tanstack/vue-query'
 import { computed, toValue, type MaybeRefOrGetter } from 'vue'
-import { fetchJson } from '@/api/client'
+import { api, unwrap } from '@/api/client'
 import {
   formatQuery,
   labelValues,
@@ -13,7 +13,6 @@ import {
 } from '@/api/prometheus'
 import type { Grid } from '@/base/charts/frame'
 import { useTimeRange } from '@/shell/timeRange'
-import type { QueryAnalysis } from '../analysis'
 import { sendersOf, sendersQuery, type Sender } from '../catalogue'
 import { useKept } from '../kept'
 
@@ -158,13 +157,13 @@ export function useAnalysis(expression: () => string, grid: () => Grid) {
     placeholderData: keepPreviousData,
     queryFn: ({ signal }) => {
       const { startMs, endMs, stepS } = grid()
-      const asked = new URLSearchParams({
+      const asked = {
         query: expression(),
         start: String(startMs / 1000),
         end: String(endMs / 1000),
         step: String(stepS),
-      })
-      return fetchJson<QueryAnalysis>(`/api/v1/metrics/analyze?${asked}`, { signal })
+      }
+      return unwrap(api.GET('/api/v1/metrics/analyze', { params: { query: asked }, signal }))
     },
   })
 }
