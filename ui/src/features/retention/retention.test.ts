@@ -73,6 +73,26 @@ describe('forecast', () => {
     expect(forecast?.steadyAtMs).toBe(NOW + 10 * DAY_MS)
   })
 
+  it('counts the rows that stay of samples', () => {
+    const row = { resolution_s: 300, bytes: GB, oldest_at: ago(40) }
+    const steady = (thinned: RetentionReport['thinned'], change: Partial<RetentionReport> = {}) =>
+      forecastOf({ ...report, ...change, thinned }, NOW)?.steadyBytes
+    // The file of rows begins before the samples, of which none went: ten days make 1 GB.
+    const spans = [{ start: ago(10), end: ago(9), bytes: 1, series: 1 }]
+    expect(steady([{ ...row, keep_s: 110 * 86_400 }], { spans })).toBe((90 + 10) * GB)
+    // Samples are gone: forty days make 1 GB.
+    const old = [{ start: ago(90), end: ago(89), bytes: 1, series: 1 }]
+    const kept = { ...row, keep_s: 80 * 86_400, oldest_at: ago(120) }
+    expect(steady([kept], { spans: old })).toBe(90 * GB)
+    expect(steady([{ ...kept, keep_s: 240 * 86_400 }], { spans: old })).toBe((90 + 1) * GB)
+    expect(steady([{ ...row, keep_s: null }])).toBeUndefined()
+    expect(steady([{ ...row, keep_s: 0 }])).toBe(90 * GB)
+    const fresh = { ...row, oldest_at: ago(0.5), keep_s: 86_400 * 400 }
+    expect(steady([fresh, { ...fresh, bytes: 0, oldest_at: null }])).toBe(90 * GB)
+    const forecast = forecastOf({ ...report, thinned: [{ ...row, keep_s: 80 * 86_400 }] }, NOW)
+    expect(forecast?.bytesPerDay).toBe(GB + GB / 40)
+  })
+
   it('is not made of nothing', () => {
     expect(forecastOf({ ...report, bytes_per_day: null }, NOW)).toBeUndefined()
     const idle = forecastOf({ ...report, bytes_per_day: 0 }, NOW)
@@ -89,6 +109,8 @@ describe('forecast', () => {
     const forever = [{ active_series: 1, bytes_estimate: 0, oldest_at: ago(1) }]
     expect(until({ rules: forever, disk_free_bytes: 1e15 })).toBeCloseTo(103.5)
     expect(until({ rules: forever, disk_free_bytes: 700 * GB })).toBe(HORIZON_DAYS)
+    const years = [{ keep_s: 1_095 * 86_400, active_series: 1, bytes_estimate: 0 }]
+    expect(until({ rules: years, disk_free_bytes: 1e15 })).toBe(HORIZON_DAYS)
   })
 })
 

@@ -4,6 +4,7 @@ import type { Schemas } from '@/api/client'
 export type RetentionReport = Schemas['RetentionReport']
 export type RetentionUse = Schemas['RetentionUse']
 export type StoredSpan = Schemas['StoredSpan']
+export type ThinnedUse = Schemas['ThinnedUse']
 
 export const DAY_MS = 86_400_000
 /** Nobody plans further ahead. */
@@ -16,6 +17,8 @@ const NEARLY = 0.99
 export interface Forecast {
   /** Size at each day from today on, as `[milliseconds, bytes]`. */
   points: [number, number][]
+  /** What a day takes at present, samples and rows. */
+  bytesPerDay: number
   /** The size at which as much goes as comes; undefined when it never stops growing. */
   steadyBytes?: number
   /** When that size is nearly reached. */
@@ -37,11 +40,15 @@ interface Stream {
 /** Undefined as long as the server does not know how much a day takes. */
 export function forecastOf(report: RetentionReport, nowMs: number): Forecast | undefined {
   if (report.bytes_per_day === null || report.bytes_per_day === undefined) return undefined
-  const streams = streamsOf(report, report.bytes_per_day, nowMs)
+  const streams = [
+    ...streamsOf(report, report.bytes_per_day, nowMs),
+    ...thinnedStreams(report, nowMs),
+  ]
   const cap = report.bytes_max ?? Infinity
   const room = report.bytes + report.disk_free_bytes
   const points: [number, number][] = []
-  const forecast: Forecast = { points }
+  const bytesPerDay = streams.reduce((sum, stream) => sum + stream.bytesPerDay, 0)
+  const forecast: Forecast = { points, bytesPerDay }
   for (let day = 0; day <= HORIZON_DAYS; day += 1) {
     const wanted = report.bytes + growth(streams, day)
     const atMs = nowMs + day * DAY_MS
@@ -74,6 +81,28 @@ function streamsOf(report: RetentionReport, bytesPerDay: number, nowMs: number):
   })
 }
 
+/** Rows come by as much a day as those that lie there tell. */
+function thinnedStreams(report: RetentionReport, nowMs: number): Stream[] {
+  return report.thinned.flatMap(({ keep_s: keep, bytes, oldest_at: oldest }) => {
+    if (keep === 0 || bytes === 0 || !oldest) return []
+    const ageDays = (nowMs - rowsSinceMs(report, Date.parse(oldest), nowMs)) / DAY_MS
+    // The rows of less than a day say nothing about a day.
+    if (ageDays < 1) return []
+    return [{ bytesPerDay: bytes / ageDays, keepDays: keep ? keep / 86_400 : Infinity, ageDays }]
+  })
+}
+
+/**
+ * Since when there are rows: a file of rows may begin weeks before its first row, but as long as
+ * no samples went there are no rows from before the samples.
+ */
+function rowsSinceMs(report: RetentionReport, fileMs: number, nowMs: number): number {
+  const samplesMs = oldestMs(report) ?? fileMs
+  const keep = report.rules.at(-1)?.keep_s
+  const whole = !keep || nowMs - samplesMs < keep * 1_000 - DAY_MS
+  return whole ? Math.max(fileMs, samplesMs) : fileMs
+}
+
 /** How much more there is after so many days: new ones come, and those too old go. */
 function growth(streams: readonly Stream[], days: number): number {
   return streams.reduce((sum, { bytesPerDay, keepDays, ageDays }) => {
@@ -84,8 +113,10 @@ function growth(streams: readonly Stream[], days: number): number {
 
 /** The days of the chart of the future: as far as something happens, and a bit further. */
 export function horizonMs(forecast: Forecast, nowMs: number): number {
-  const { fullAtMs, cappedAtMs, steadyAtMs } = forecast
-  const last = fullAtMs ?? cappedAtMs ?? steadyAtMs ?? nowMs + 90 * DAY_MS
+  const { fullAtMs, cappedAtMs, steadyAtMs, steadyBytes } = forecast
+  // What stands still later than anybody plans ahead is shown as far as it is known.
+  const otherwise = nowMs + (steadyBytes === undefined ? 90 : HORIZON_DAYS) * DAY_MS
+  const last = fullAtMs ?? cappedAtMs ?? steadyAtMs ?? otherwise
   const wanted = Math.max(30 * DAY_MS, (last - nowMs) * 1.15)
   return nowMs + Math.min(wanted, HORIZON_DAYS * DAY_MS)
 }
