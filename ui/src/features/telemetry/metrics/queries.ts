@@ -76,7 +76,9 @@ export interface MetricsAnswer {
   earlier?: QueryResult
   /** Why there is no answer of the earlier period. */
   earlierError?: unknown
+  /** What is probably wrong, and what may be worth knowing, in the words of the server. */
   warnings: string[]
+  infos: string[]
   tookMs: number
 }
 
@@ -89,7 +91,7 @@ export async function runMetricsQuery(
   if (ask.mode === 'table') {
     const { data, warnings, infos } = await queryInstant(ask.expression, ask.atMs, signal)
     const tookMs = performance.now() - started
-    return { ask, result: data, warnings: [...warnings, ...infos], tookMs }
+    return { ask, result: data, warnings, infos, tookMs }
   }
   const before =
     ask.compareMs > 0 ? queryRange(ask.expression, earlierGrid(ask), signal) : undefined
@@ -104,7 +106,8 @@ export async function runMetricsQuery(
     earlier: then.status === 'fulfilled' ? then.value?.data : undefined,
     // The present is worth showing without the past.
     earlierError: then.status === 'rejected' ? then.reason : undefined,
-    warnings: [...now.value.warnings, ...now.value.infos],
+    warnings: now.value.warnings,
+    infos: now.value.infos,
     tookMs: performance.now() - started,
   }
 }
