@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod clients;
+mod compare;
 mod durability;
 mod gateway;
 mod grafana;

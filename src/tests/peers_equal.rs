@@ -3,11 +3,11 @@
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::compare::answers::{Pair, Question, difference};
 use crate::peers;
-use crate::server::{Api, Server, eventually};
+use crate::server::{Server, eventually};
 
 /// Instant queries over what node exporter gives; `$I` is the instance.
 const INSTANT: [&str; 22] = [
@@ -53,8 +53,7 @@ const RANGE: [&str; 10] = [
 /// A node exporter, a Prometheus that scrapes it and writes to us, and us.
 struct Stage {
     server: Server,
-    reader: Api,
-    prometheus: String,
+    pair: Pair,
     from: f64,
     until: f64,
     _node_exporter: peers::Peer,
@@ -102,8 +101,7 @@ async fn stage() -> Stage {
     }
     Stage {
         server,
-        reader,
-        prometheus: address,
+        pair: Pair { reader, prometheus: address },
         from,
         until: from + 36.0,
         _node_exporter: node_exporter,
@@ -112,73 +110,23 @@ async fn stage() -> Stage {
     }
 }
 
-/// The same question to both: (Prometheus' answer, our answer).
-async fn both(stage: &Stage, path: &str, form: &[(&str, String)]) -> (Value, Value) {
-    let theirs = stage.reader.client.post(format!("{}{path}", stage.prometheus)).form(form);
-    let ours = stage.reader.post(&format!("/prometheus{path}")).form(form);
-    (
-        theirs.send().await.unwrap().json().await.unwrap(),
-        ours.send().await.unwrap().json().await.unwrap(),
-    )
-}
-
-/// Values as sorted text keys, so that both sides can be compared series by series.
-fn flat(answer: &Value) -> Vec<(String, Vec<(f64, f64)>)> {
-    let number = |text: &Value| text.as_str().unwrap().parse::<f64>().unwrap();
-    let point = |pair: &Value| (pair[0].as_f64().unwrap(), number(&pair[1]));
-    let mut series = Vec::new();
-    for item in answer["data"]["result"].as_array().unwrap() {
-        let points = match item.get("values") {
-            Some(values) => values.as_array().unwrap().iter().map(point).collect(),
-            None => vec![point(&item["value"])],
-        };
-        series.push((item["metric"].to_string(), points));
-    }
-    series.sort_by(|left, right| left.0.cmp(&right.0));
-    series
-}
-
-fn close(left: f64, right: f64) -> bool {
-    left == right
-        || (left.is_nan() && right.is_nan())
-        || (left - right).abs() <= 1e-9 * left.abs().max(right.abs())
-}
-
-fn assert_equal(query: &str, theirs: &Value, ours: &Value) {
-    assert_eq!(theirs["status"], "success", "{query}: {theirs}");
+/// Prometheus and we answer a question alike.
+async fn check_equal(pair: &Pair, query: &str, question: &Question) {
+    let theirs = pair.ask_prometheus(question).await;
+    let ours = pair.ask_us(question).await;
     assert_eq!(ours["status"], "success", "{query}: {ours}");
-    assert_eq!(theirs["data"]["resultType"], ours["data"]["resultType"], "{query}");
-    let (theirs, ours) = (flat(theirs), flat(ours));
-    let names = |side: &[(String, Vec<(f64, f64)>)]| -> Vec<String> {
-        side.iter().map(|(name, _)| name.clone()).collect()
-    };
-    assert_eq!(names(&theirs), names(&ours), "series of {query}");
-    for ((name, left), (_, right)) in theirs.iter().zip(&ours) {
-        assert_eq!(left.len(), right.len(), "points of {name} in {query}");
-        for ((left_time, left), (right_time, right)) in left.iter().zip(right) {
-            assert!(close(*left_time, *right_time), "{query}: {left_time} {right_time}");
-            assert!(close(*left, *right), "{query}, {name}: {left} there, {right} here");
-        }
-    }
+    assert_eq!(difference(&theirs, &ours, false), None, "{query}");
 }
 
 #[tokio::test]
 async fn prometheus_and_we_answer_the_same() {
     let stage = stage().await;
     for query in INSTANT {
-        let form = [("query", query.to_owned()), ("time", stage.until.to_string())];
-        let (theirs, ours) = both(&stage, "/api/v1/query", &form).await;
-        assert_equal(query, &theirs, &ours);
+        check_equal(&stage.pair, query, &Question::instant(query, stage.until)).await;
     }
     for query in RANGE {
-        let form = [
-            ("query", query.to_owned()),
-            ("start", stage.from.to_string()),
-            ("end", stage.until.to_string()),
-            ("step", "2".to_owned()),
-        ];
-        let (theirs, ours) = both(&stage, "/api/v1/query_range", &form).await;
-        assert_equal(query, &theirs, &ours);
+        let question = Question::range(query, stage.from, stage.until, 2);
+        check_equal(&stage.pair, query, &question).await;
     }
     promtool_reads_us(&stage);
 }
@@ -186,7 +134,7 @@ async fn prometheus_and_we_answer_the_same() {
 /// `promtool query` of Debian, over TLS, with the token as the password of Basic.
 fn promtool_reads_us(stage: &Stage) {
     let host = stage.server.base.strip_prefix("https://").unwrap();
-    let url = format!("https://token:{}@{host}/prometheus", stage.reader.token);
+    let url = format!("https://token:{}@{host}/prometheus", stage.pair.reader.token);
     let start = format!("--start={}", stage.from);
     let end = format!("--end={}", stage.until);
     let selector = "node_load1{job=\"peer\"}";

@@ -1,6 +1,6 @@
 //! `remote_write` from outside: good bodies, every kind of bad one, and good neighbours kept.
 
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 
 use crate::server::{Api, Server};
 
@@ -52,20 +52,23 @@ impl Body {
         self
     }
 
-    fn compressed(&self) -> Vec<u8> {
+    /// As it goes over the wire.
+    pub(crate) fn compressed(&self) -> Vec<u8> {
         snap::raw::Encoder::new().compress_vec(&self.bytes).unwrap()
     }
 }
 
-async fn send(api: &Api, body: Vec<u8>) -> Response {
-    api.post("/prometheus/api/v1/write")
+/// A request with a compressed body and the headers of Prometheus.
+pub(crate) fn packed(request: RequestBuilder, body: Vec<u8>) -> RequestBuilder {
+    request
         .header("content-type", "application/x-protobuf")
         .header("content-encoding", "snappy")
         .header("x-prometheus-remote-write-version", "0.1.0")
         .body(body)
-        .send()
-        .await
-        .unwrap()
+}
+
+async fn send(api: &Api, body: Vec<u8>) -> Response {
+    packed(api.post("/prometheus/api/v1/write"), body).send().await.unwrap()
 }
 
 /// Sends a body as Prometheus does.

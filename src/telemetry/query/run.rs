@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use kernel::caller::{Caller, Permission};
 use kernel::clock::Time;
 use kernel::metrics::Metrics;
-use promql::{Answer, Cancel, Expr, Limits, QueryOptions};
+use promql::{Answer, Cancel, Expr, Limits, QueryOptions, ValueKind};
 use series::Series;
 use tokio::sync::Semaphore;
 
@@ -158,6 +158,14 @@ impl Telemetry {
             )));
         }
         let expr = self.parse(query.query).await?;
+        let kind = expr.value_kind();
+        if matches!(kind, ValueKind::Matrix | ValueKind::String) {
+            let reason = format!(
+                "invalid expression type \"{kind}\" for range query, must be Scalar or instant \
+                 Vector"
+            );
+            return Err(QueryError::parameter("query", reason));
+        }
         let options = self.options(&query.bounds);
         self.run_query("query_range", options, move |series, options| {
             promql::query_range(series, &expr, start_ms, end_ms, step_ms, options)

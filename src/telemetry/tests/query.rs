@@ -121,6 +121,8 @@ async fn mistakes_are_told_as_prometheus_does() {
     let parse = "invalid parameter \"query\": 1:5: parse error";
     check("query?query=sum(".to_owned(), 400, "bad_data", parse).await;
     check("query".to_owned(), 400, "bad_data", "invalid parameter \"query\"").await;
+    let ranges = "query_range?query=m[1m]&start=0&end=9&step=1".to_owned();
+    check(ranges, 400, "bad_data", "invalid expression type \"range vector\"").await;
     check("query?query=m&time=x".to_owned(), 400, "bad_data", "invalid parameter \"time\"").await;
     check("query?query=m&timeout=x".to_owned(), 400, "bad_data", "\"timeout\"").await;
     check("query_range?query=m".to_owned(), 400, "bad_data", "\"start\"").await;
