@@ -61,7 +61,7 @@ pub(super) fn quantile(q: f64, values: &[f64]) -> f64 {
     }
     let mut sorted = values.to_vec();
     sorted.sort_by(|a, b| match (a.is_nan(), b.is_nan()) {
-        (false, false) => a.total_cmp(b),
+        (false, false) => compared(*a, *b),
         (a, b) => b.cmp(&a),
     });
     let rank = q * (sorted.len() - 1) as f64;
@@ -69,6 +69,11 @@ pub(super) fn quantile(q: f64, values: &[f64]) -> f64 {
     let upper = (lower + 1).min(sorted.len() - 1);
     let weight = rank - rank.floor();
     sorted[lower] * (1.0 - weight) + sorted[upper] * weight
+}
+
+/// The order of two numbers; zero and minus zero are equal.
+fn compared(a: f64, b: f64) -> Ordering {
+    a.partial_cmp(&b).unwrap_or(Ordering::Equal)
 }
 
 /// Fails if the number of series to pick makes no sense at any step.
@@ -147,8 +152,8 @@ fn picked(op: &str, k: f64, mut members: Vec<&Sample>) -> Values {
     if op != "limitk" {
         members.sort_by(|a, b| match (a.value.is_nan(), b.value.is_nan()) {
             (true, true) => Ordering::Equal,
-            (false, false) if op == "topk" => b.value.total_cmp(&a.value),
-            (false, false) => a.value.total_cmp(&b.value),
+            (false, false) if op == "topk" => compared(b.value, a.value),
+            (false, false) => compared(a.value, b.value),
             (a, b) => a.cmp(&b),
         });
     }

@@ -281,6 +281,7 @@ impl Naive<'_> {
                     .all(|((name, op, _), regex)| regex.is_match(get(name)) != op.starts_with('!'))
         };
         let mut found: Vec<&Stored> = self.data.iter().filter(fits).collect();
+        found.sort_by(|a, b| a.labels.cmp(&b.labels));
         if self.reversed {
             found.reverse();
         }
