@@ -1,6 +1,6 @@
 # The commands to remember; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test compare api check bench deb setup-test
+.PHONY: help run test compare fuzz api check bench deb setup-test
 
 LISTEN ?= 127.0.0.1:8443
 DATA ?= data
@@ -29,6 +29,9 @@ test: setup-test ui/dist/index.html ## install what the tests need, then run all
 
 compare: setup-test ui/dist/index.html ## ask Debian's Prometheus and ourselves the same, print every difference
 	cargo test --test integration compare_with_prometheus -- --nocapture
+
+fuzz: ## feed every decoder with damaged bytes (TIME=60 seconds each, TARGETS=all)
+	TIME=$(or $(TIME),60) src/fuzz/run $(TARGETS)
 
 api: ## write the API document and the UI's types again
 	UPDATE=1 cargo test --test integration the_committed_copy_is_true

@@ -9,6 +9,9 @@
 mod api;
 mod cardinality;
 mod duration;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod host;
 mod hosts;
 mod intake;

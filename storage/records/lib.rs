@@ -18,6 +18,9 @@ mod copy;
 mod cow;
 mod disk;
 mod error;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod job;
 mod journal;
 mod key;

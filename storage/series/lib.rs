@@ -29,6 +29,9 @@ mod disk;
 mod engine;
 mod exemplars;
 mod flush;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod head;
 mod index;
 mod journal;

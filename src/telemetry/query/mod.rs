@@ -15,7 +15,7 @@ pub(crate) mod json;
 pub(crate) mod lists;
 pub(crate) mod parameters;
 pub(crate) mod parquet;
-mod remote_read;
+pub(crate) mod remote_read;
 pub(crate) mod run;
 pub(crate) mod status_json;
 pub(crate) mod targets_json;

@@ -3,6 +3,8 @@
 pub(crate) mod api;
 pub(crate) mod body;
 pub(crate) mod exemplar;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 pub(crate) mod histogram;
 mod import;
 mod influx;

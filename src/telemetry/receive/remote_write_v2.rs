@@ -100,6 +100,12 @@ impl From<Stopped> for Error {
     }
 }
 
+/// Stores any bytes as a request.
+#[cfg(feature = "fuzz")]
+pub(super) fn read_any(body: &[u8], shop: &Workshop<'_>) {
+    drop(store(body, shop));
+}
+
 fn store(body: &[u8], shop: &Workshop<'_>) -> Written {
     let mut walk = Walk {
         sink: Sink::new(shop, PROTOCOL, "series"),

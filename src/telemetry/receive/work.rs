@@ -56,6 +56,12 @@ pub(crate) struct Workshop<'w> {
 }
 
 impl<'w> Workshop<'w> {
+    /// For bodies that come from no request.
+    #[cfg(feature = "fuzz")]
+    pub(super) fn over(intake: &'w Intake, receiver: &'w Receiver) -> Self {
+        Self { intake, sender: "fuzz", receiver }
+    }
+
     /// What receivers share.
     pub(super) fn receiver(&self) -> &'w Receiver {
         self.receiver

@@ -34,6 +34,10 @@ const EXEMPLAR: u8 = 5;
 
 /// Largest reference that a reader believes.
 const SLOT_MAX: u32 = 1 << 27;
+/// Series whose streams a reader keeps side by side.
+const PAGE: usize = 64;
+
+type Page = [Option<StreamState>; PAGE];
 
 /// Writes operations.
 #[derive(Debug, Default)]
@@ -164,7 +168,8 @@ pub(crate) enum Op<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct OpReader {
     previous: u32,
-    streams: Vec<Option<StreamState>>,
+    /// In pages, so that a reference of any size costs little memory.
+    streams: Vec<Option<Box<Page>>>,
     histograms: HashMap<u32, HistogramDecoder>,
 }
 
@@ -189,10 +194,7 @@ impl OpReader {
             [DEFINE] => {
                 let len = varint::take_len(bytes, usize::MAX)?;
                 let labels = varint::take_bytes(bytes, len)?;
-                if self.streams.len() <= slot as usize {
-                    self.streams.resize(slot as usize + 1, None);
-                }
-                self.streams[slot as usize] = Some(StreamState::default());
+                self.begin_stream(slot);
                 self.histograms.remove(&slot);
                 Ok(Op::Define { slot, labels })
             }
@@ -233,8 +235,25 @@ impl OpReader {
         }
     }
 
+    /// Bytes of the table of pages.
+    #[cfg(test)]
+    pub(crate) fn table_bytes(&self) -> usize {
+        self.streams.capacity() * size_of::<Option<Box<Page>>>()
+    }
+
+    fn begin_stream(&mut self, slot: u32) {
+        let (page, place) = (slot as usize / PAGE, slot as usize % PAGE);
+        if self.streams.len() <= page {
+            self.streams.resize_with(page + 1, || None);
+        }
+        let page = self.streams[page].get_or_insert_with(|| Box::new([None; PAGE]));
+        page[place] = Some(StreamState::default());
+    }
+
     fn stream(&mut self, slot: u32) -> Result<&mut StreamState, Damaged> {
-        let stream = self.streams.get_mut(slot as usize).and_then(Option::as_mut);
-        stream.ok_or(Damaged("series used before it is defined"))
+        let (page, place) = (slot as usize / PAGE, slot as usize % PAGE);
+        let page = self.streams.get_mut(page).and_then(Option::as_mut);
+        page.and_then(|page| page[place].as_mut())
+            .ok_or(Damaged("series used before it is defined"))
     }
 }

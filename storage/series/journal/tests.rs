@@ -127,6 +127,15 @@ proptest! {
     }
 }
 
+#[test]
+fn a_large_reference_costs_little_memory() {
+    let mut writer = OpWriter::default();
+    writer.define((1 << 27) - 1, b"");
+    let mut reader = OpReader::default();
+    assert!(reader.take(&mut writer.bytes()).is_ok());
+    assert!(reader.table_bytes() <= 16 << 20, "{} bytes", reader.table_bytes());
+}
+
 fn records(dir: &Path, number: u64) -> (Vec<Vec<u8>>, Tail) {
     let mut found = Vec::new();
     let tail = read_segment(&segment_path(dir, number), number, |raw| {

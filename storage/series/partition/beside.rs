@@ -16,7 +16,7 @@ use metric::{
 use super::frame::{self, Framer};
 use crate::chunk::{Damaged, varint};
 
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 /// Histograms in one value of the table: reading a part of a series decodes little more.
 pub(crate) const HISTOGRAMS_AT_ONCE: usize = 256;
 /// Exemplars in one value of the table.

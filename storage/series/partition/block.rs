@@ -15,7 +15,7 @@ use crate::chunk::{self, Damaged, SAMPLES_MAX, varint};
 
 /// Series in a pack.
 pub(crate) const PACK: u32 = 64;
-const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 2;
 /// Samples put into one chunk by a flush: reading a part of a series decodes little more.
 const CHUNK_SAMPLES: usize = 240;
 

@@ -26,9 +26,14 @@ pub(crate) fn encode(sets: &[Labels]) -> std::io::Result<Vec<u8>> {
         varint::put(&mut raw, bytes.len() as u64);
         raw.extend_from_slice(bytes);
     }
-    let payload = zstd::bulk::compress(&raw, LEVEL)?;
+    seal(sets.len() as u8, &raw)
+}
+
+/// Puts the bytes of `count` label sets behind a header.
+pub(super) fn seal(count: u8, raw: &[u8]) -> std::io::Result<Vec<u8>> {
+    let payload = zstd::bulk::compress(raw, LEVEL)?;
     let mut out = Vec::with_capacity(HEADER_LEN + payload.len());
-    out.extend_from_slice(&[VERSION, sets.len() as u8]);
+    out.extend_from_slice(&[VERSION, count]);
     out.extend_from_slice(&(raw.len() as u32).to_le_bytes());
     let crc = checksum(&out, &payload);
     out.extend_from_slice(&crc.to_le_bytes());

@@ -10,6 +10,8 @@ mod block;
 mod compact;
 mod dictionary;
 mod frame;
+#[cfg(feature = "fuzz")]
+pub(crate) mod fuzz;
 mod read;
 mod read_beside;
 mod read_postings;

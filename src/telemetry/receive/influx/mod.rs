@@ -7,3 +7,11 @@ mod store;
 
 #[cfg(test)]
 mod tests;
+
+/// Stores any bytes as lines.
+#[cfg(feature = "fuzz")]
+pub(super) fn read_any(body: &[u8], shop: &super::work::Workshop<'_>, now_ms: i64) {
+    let precision = store::Precision::Finer(1_000_000);
+    let target = store::Target { database: "db".to_owned(), precision, now_ms };
+    drop(store::store(body, &target, shop));
+}

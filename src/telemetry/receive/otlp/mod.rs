@@ -22,3 +22,15 @@ mod translate;
 mod tests;
 
 pub(super) use delta::Deltas;
+
+/// Stores any bytes as a request in protobuf.
+#[cfg(feature = "fuzz")]
+pub(super) fn read_any(body: &[u8], shop: &super::work::Workshop<'_>, now_ms: i64) {
+    drop(translate::store(body, shop, now_ms));
+}
+
+/// The protobuf of a request in JSON.
+#[cfg(feature = "fuzz")]
+pub(super) fn protobuf_of(json: &[u8], bytes_max: usize) -> Option<Vec<u8>> {
+    json::to_protobuf(json, &schema::REQUEST, bytes_max).ok()
+}
