@@ -13,7 +13,7 @@ use roaring::RoaringBitmap;
 use super::block::{Block, PACK, block_range_ms};
 use super::dictionary::DictionaryBlock;
 use super::read_beside::{BesideTables, Stored, is_lost};
-use super::tombstone::Tombstones;
+use super::tombstone::{Tombstones, existing};
 use super::{BLOCKS, BUILT, META, POSTINGS, Partition, SERIES, Summary};
 use crate::chunk::Damaged;
 use crate::disk::{DiskError, OpenFile, close_guarded, guarded};
@@ -354,10 +354,7 @@ impl PartitionReader {
 
 /// Reads which rows a tier's partition has; one of samples has no such table.
 fn read_built(read: &ReadTransaction, file: &Path) -> Result<Built, DiskError> {
-    let table = match read.open_table(BUILT) {
-        Err(TableError::TableDoesNotExist(_)) => return Ok(Built::new()),
-        table => table.map_err(|error| DiskError::redb(file, error))?,
-    };
+    let Some(table) = existing(read.open_table(BUILT), file)? else { return Ok(Built::new()) };
     let mut built = Built::new();
     for entry in table.range::<i32>(..).map_err(|error| DiskError::redb(file, error))? {
         let (number, of) = entry.map_err(|error| DiskError::redb(file, error))?;

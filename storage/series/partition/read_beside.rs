@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use metric::{Exemplar, ReadError, Samples};
-use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable, TableError};
+use redb::{AccessGuard, ReadOnlyTable, ReadTransaction, ReadableTable};
 use roaring::RoaringBitmap;
 
 use super::beside::{read_exemplars, read_histograms};
 use super::read::PartitionReader;
+use super::tombstone::existing;
 use super::{BesideKey, EXEMPLARS, HISTOGRAMS, HOLDERS, WITH_EXEMPLARS, WITH_HISTOGRAMS, bitmap};
 use crate::disk::DiskError;
 
@@ -30,9 +31,8 @@ struct Held {
 impl BesideTables {
     /// Opens the tables of a snapshot.
     pub(super) fn read(read: &ReadTransaction, file: &Path) -> Result<Self, DiskError> {
-        let holders = match read.open_table(HOLDERS) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(Self::default()),
-            holders => holders.map_err(|error| DiskError::redb(file, error))?,
+        let Some(holders) = existing(read.open_table(HOLDERS), file)? else {
+            return Ok(Self::default());
         };
         let open = |definition, key| -> Result<Option<Held>, DiskError> {
             let series = holders_of(&holders, key, file)?;

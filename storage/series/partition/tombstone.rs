@@ -112,8 +112,11 @@ impl Tombstones {
     }
 }
 
-/// A table that may not be there.
-fn existing<T>(opened: Result<T, TableError>, file: &Path) -> Result<Option<T>, DiskError> {
+/// A table that may not be there: files of earlier releases lack some.
+pub(super) fn existing<T>(
+    opened: Result<T, TableError>,
+    file: &Path,
+) -> Result<Option<T>, DiskError> {
     match opened {
         Ok(table) => Ok(Some(table)),
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
